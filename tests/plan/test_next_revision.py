@@ -210,9 +210,9 @@ def test_a_place_that_has_another_revision_under_the_same_id_is_no_escape() -> N
     given = facts("001; 002<001", "001; 003<001")
     [other] = taken(given, "003<002 path=versions/003_theirs.py")
     seen = Evidence(escaped={"versions/003.py": ("branch teams", "tag v1")})
-    assert without_strangers(seen, given, [("branch teams", other)]).escaped == {"versions/003.py": ("tag v1",)}
+    assert without_strangers(seen, given, [other]).escaped == {"versions/003.py": ("tag v1",)}
     [same] = reservations(given, [(ANN, given.merged.revisions["003"])])
-    assert without_strangers(seen, given, [("branch teams", same)]) == seen
+    assert without_strangers(seen, given, [same]) == seen
 
 
 def test_the_oldest_pull_request_claims_what_several_bring() -> None:

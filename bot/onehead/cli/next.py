@@ -99,10 +99,9 @@ def run(options: argparse.Namespace) -> int:
     if options.write and top is not None and moving:
         rewrite(top, moving, before)
     merge = as_typed(git.directory, "merge", _named(git, target))
-    seen_all = found.examination
-    written = bool(options.write and moving)
+    looked, written = found.examination, bool(options.write and moving)
     asked = Asked(
-        target, checkout.shown, chosen, seen_all.coverage, seen_all.unjudged, own, trouble, by_forge, merge, written
+        target, checkout.shown, chosen, looked.coverage, looked.unjudged, own, trouble, by_forge, merge, written
     )
     if options.format == "json":
         sys.stdout.write(json.dumps(next_document(asked), indent=2) + "\n")
@@ -111,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
         target_named = "" if options.target is None else f" --target {quote(options.target)}"
         typed = f"onehead next{named_again(options.repo)}{target_named}"
         sys.stdout.write(again(options, next_text(asked, typed, paint, painted(shown, paint))))
-    if found.examination.verdict == "unreadable":
+    if looked.verdict == "unreadable":
         return 3
     return 1 if asked.needs_more else 0
 

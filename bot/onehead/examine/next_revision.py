@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -98,7 +98,7 @@ def look_ahead(
     def evidence(facts: Facts, policy: Policy) -> Evidence:
         found = gather_evidence(others, facts, policy, target, head)
         found = found._replace(taken=claims.without_closed(facts, found.taken))
-        return without_strangers(found, facts, claims.told(facts))
+        return without_strangers(found, facts, claims.everywhere(facts))
 
     # A merge is no answer to the question, so a policy that prefers merges does not count; all else of it does.
     examination, trees = examine(
@@ -180,15 +180,11 @@ class _Claims:
         pushed = (each for ref, each in self._all(facts) if ref.name.startswith("refs/remotes/"))
         return one_each(each for each in pushed if _is_not_own(facts, each))
 
-    def told(self, facts: Facts) -> Iterator[tuple[str, Reservation]]:
-        """Every place, as evidence names it, with what is there; also those that count under another name."""
+    def everywhere(self, facts: Facts) -> tuple[Reservation, ...]:
+        """What all places hold under the ids of the branch, each named as evidence names it."""
         own = facts.merged.revisions.keys() - facts.target.revisions.keys()
-        held = [
-            (Claimant(spoken(holding.ref)), revision)
-            for holding, revision in standing_beside(self._others, facts).held()
-            if revision.id in own
-        ]
-        yield from ((each.by.place, each) for each in reservations(facts, held))
+        held = standing_beside(self._others, facts).held()
+        return reservations(facts, [(Claimant(spoken(at.ref)), each) for at, each in held if each.id in own])
 
     def without_closed(self, facts: Facts, taken: frozenset[str]) -> frozenset[str]:
         """Of all ids and file stems in use, those that are so elsewhere than in pull requests that are not open."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
+from shlex import join
 from typing import NamedTuple
 
 from onehead.plan.decide import escapes, repairable, run_by_databases
@@ -185,8 +186,6 @@ def _labelled(graph: Graph) -> Iterator[tuple[str, str]]:
 
 
 def _command(environment: Environment, parent: str | None, id_: str, message: str) -> str:
-    from shlex import join  # noqa: PLC0415 - as elsewhere: what prints no command does not wait for it
-
     head = ["--head", parent] if parent is not None else []
     line = join(["alembic", "revision", "-m", message, *head, *(["--rev-id", id_] if id_ else [])])
     return typed(environment, [line])[0]
@@ -198,17 +197,17 @@ def own_revisions(facts: Facts) -> tuple[Revision, ...]:
     return tuple(sorted(repairable(facts), key=lambda each: (order[each.id], each.path)))
 
 
-def without_strangers(evidence: Evidence, facts: Facts, reserved: Iterable[tuple[str, Reservation]]) -> Evidence:
+def without_strangers(evidence: Evidence, facts: Facts, elsewhere: Iterable[Reservation]) -> Evidence:
     """The evidence without places that only hold another revision under the same id.
 
-    `reserved`: the place as the evidence names it, with what stands there. Such an id is reserved there: a database of
+    `elsewhere`: what all places hold, each named as the evidence names it. Such an id is reserved there: a database of
     that place has run the other revision and not this one.
     """
     others: dict[str, set[str]] = {}
-    for place, each in reserved:
+    for each in elsewhere:
         mine = facts.merged.revisions.get(each.revision.id)
         if mine is not None and mine.id not in facts.target and each.is_other_than(mine):
-            others.setdefault(mine.path, set()).add(place)
+            others.setdefault(mine.path, set()).add(each.by.place)
     escaped = {
         path: tuple(place for place in places if place not in others.get(path, ()))
         for path, places in evidence.escaped.items()
