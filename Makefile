@@ -118,7 +118,7 @@ lock: $(VENV)/.ready ## renew the locks: the newest releases that pyproject.toml
 # What only a release needs is no part of the set-up either.
 dist: $(VENV)/.ready ## build the wheel and the sdist of HEAD twice, compare, check and try them (RELEASE_URL=https://… for links)
 	@$(LOCKED) requirements-release.lock --quiet
-	$(BIN)/python -m deploy.release dist $(ARGS)
+	$(BIN)/python -m deploy.release dist
 
 release: $(VENV)/.ready ## rehearse a release (VERSION=0.2.0; DRY=0 runs the tests and makes commit and tag; publishes nothing)
 	@test -n "$(VERSION)" || { echo "Which version? Such as: make release VERSION=0.2.0" >&2; exit 1; }

@@ -138,7 +138,7 @@ def trial(wheel: Path, place: Path) -> str:
     return "".join(told)
 
 
-def distribute(repository: Path, commit: str, place: Path, into: Path) -> list[Path]:
+def distribute(repository: Path, commit: str, place: Path, into: Path) -> None:
     """Build, check and try a commit, and say so. Leaves the files in `into`, the folder's only ones of onehead."""
     built = build(repository, commit, place)
     print("Built twice, with equal bytes:")
@@ -149,4 +149,5 @@ def distribute(repository: Path, commit: str, place: Path, into: Path) -> list[P
     into.mkdir(exist_ok=True)
     for old in into.glob("onehead-*"):
         old.unlink()
-    return [Path(shutil.copy2(file, into)) for file in built]
+    for file in built:
+        shutil.copy2(file, into)

@@ -163,7 +163,10 @@ def attach(forge: httpx.Client, tag: str, text: str, files: list[Path]) -> str:
 
 
 def attach_from_a_job(tag: str, dist: Path) -> str:
-    """The same, with what Forgejo gives to a job. Raises ReleaseError where that is missing, or Forgejo refuses."""
+    """The same, with what Forgejo gives to a job.
+
+    Raises ReleaseError where that is missing, the files are not those of the tag, or Forgejo refuses.
+    """
     try:
         base = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}/"
         headers = {"Authorization": f"token {os.environ['GITHUB_TOKEN']}"}
@@ -173,8 +176,10 @@ def attach_from_a_job(tag: str, dist: Path) -> str:
         ) from None
     text = section((ROOT / CHANGELOG).read_text(encoding="utf-8"), tag.removeprefix("v"))
     files = sorted(dist.glob("onehead-*"))
-    if not files:
-        raise ReleaseError(f"{dist} holds no files of onehead. Run: make dist")
+    version = tag.removeprefix("v")
+    names = [file.name for file in files]
+    if names != [f"onehead-{version}-py3-none-any.whl", f"onehead-{version}.tar.gz"]:
+        raise ReleaseError(f"The tag is {tag}, and dist/ holds {', '.join(names) or 'nothing'}. Run: make dist")
     try:
         with httpx.Client(base_url=base, headers=headers, timeout=60) as forge:
             return attach(forge, tag, text, files)
@@ -194,7 +199,7 @@ def main(arguments: list[str] | None = None) -> int:
         asked = verbs.add_parser(verb)
         asked.add_argument("version")
         asked.add_argument("--tests", action=argparse.BooleanOptionalAction, default=verb == "tag")
-    verbs.add_parser("dist").add_argument("--tag", help="what the files have to be a release of")
+    verbs.add_parser("dist")
     verbs.add_parser("attach").add_argument("tag")
     options = parser.parse_args(arguments)
     try:
@@ -202,10 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
             if options.verb == "attach":
                 print(attach_from_a_job(options.tag, ROOT / "dist"))
             elif options.verb == "dist":
-                built = distribute(ROOT, "HEAD", Path(folder), ROOT / "dist")
-                version = built[0].name.removeprefix("onehead-").removesuffix("-py3-none-any.whl")
-                if options.tag and options.tag != f"v{version}":
-                    raise ReleaseError(f"These are the files of {version}, and the tag is {options.tag}.")
+                distribute(ROOT, "HEAD", Path(folder), ROOT / "dist")
             else:
                 real = options.verb == "tag"
                 release(ROOT, options.version, Path(folder), real=real, tests=options.tests)

@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 
 from deploy.distributions import ReleaseError, unpacked
 from deploy.metadata import readme, urls
-from deploy.release import HEADING, UNRELEASED, acceptable, attach, edit, main, moved, ready, section
+from deploy.release import HEADING, UNRELEASED, acceptable, attach, attach_from_a_job, edit, main, moved, ready, section
 from tests.repositories import environment
 
 ROOT = Path(__file__).parents[1]
@@ -273,6 +273,20 @@ def test_without_a_jobs_variables_nothing_is_attached(
     monkeypatch.delenv("GITHUB_API_URL", raising=False)
     assert main(["attach", "v1.3.0"]) == 1
     assert "'GITHUB_API_URL' is not set. Forgejo sets it in a job" in capsys.readouterr().err
+
+
+def test_files_of_another_version_than_the_tag_are_not_attached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GITHUB_API_URL", "GITHUB_REPOSITORY", "GITHUB_TOKEN"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with pytest.raises(ReleaseError, match=rf"The tag is v{LAST}, and dist/ holds nothing\. Run: make dist"):
+        attach_from_a_job(f"v{LAST}", tmp_path)
+    (tmp_path / "onehead-9.9.9.tar.gz").touch()
+    with pytest.raises(ReleaseError, match=r"and dist/ holds onehead-9\.9\.9\.tar\.gz\."):
+        attach_from_a_job(f"v{LAST}", tmp_path)
+    with pytest.raises(ReleaseError, match=r"no heading `## \[9\.9\.8\]`"):
+        attach_from_a_job("v9.9.8", tmp_path)
 
 
 # --- the whole of it --------------------------------------------------------------------------------------------
