@@ -31,7 +31,8 @@ def branches(draw: st.DrawFn) -> tuple[list[tuple[str, str]], int, int, str]:
     return own, draw(st.integers(0, 2)), draw(st.integers(0, 2)), draw(st.sampled_from(["\n", "\r\n"]))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+# Each example makes two repositories and runs git dozens of times.
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 @given(branches())
 def test_once_leaves_one_line_and_twice_changes_nothing(
     run: Run, drawn: tuple[list[tuple[str, str]], int, int, str]
