@@ -237,6 +237,54 @@ def test_a_branch_without_migrations_is_told_to_merge_before_the_command_works(d
     assert (done.code, done.out.splitlines()[-1]) == (0, f"Next: git -C {desk.work} merge origin/main")
 
 
+@pytest.mark.parametrize("how", ["work tree", "commit"])
+@pytest.mark.parametrize("files", [["002_t002.py"], ["001_t001.py", "002_t002.py"]])
+def test_what_the_branch_deletes_is_still_on_the_target_and_the_printed_command_brings_it_back(
+    desk: Desk, how: str, files: list[str]
+) -> None:
+    before = desk.files()
+    for name in files:
+        (desk.work / VERSIONS / name).unlink()
+    if how == "commit":
+        desk.git("commit", "--quiet", "--all", "-m", "Away")
+    done, told = desk.next(), desk.told()
+    assert (done.code, told["parent"], told["id"], told["state"]) == (0, "002", "003", "none")
+    assert f"Your branch deletes {' and '.join(f'`{name[:3]}`' for name in files)}, which the target has" in done.out
+    command = done.out.partition("\nNext: ")[2].strip()
+    assert command == told["merge_first"]
+    subprocess.run(command, shell=True, cwd="/", env=environment(), check=True, timeout=60)  # noqa: S602
+    assert desk.files() == before
+    assert "deletes" not in desk.next().out
+
+
+def test_what_is_restored_writes_over_nothing_that_was_edited(desk: Desk) -> None:
+    (desk.work / VERSIONS / "002_t002.py").unlink()
+    edited = desk.work / VERSIONS / "001_t001.py"
+    edited.write_text(f"{edited.read_text()}# mine\n")
+    command = desk.told()["merge_first"]
+    subprocess.run(command, shell=True, cwd="/", env=environment(), check=True, timeout=60)  # noqa: S602
+    assert edited.read_text().endswith("# mine\n")
+
+
+def test_what_stands_in_place_of_a_deleted_one_is_followed(desk: Desk) -> None:
+    (desk.work / VERSIONS / "002_t002.py").unlink()
+    desk.put(revision("002b", "001", "instead"))
+    done, told = desk.next(), desk.told()
+    assert (done.code, told["parent"], told["merge_first"]) == (0, "002b", None)
+    assert "Your branch deletes `002`, which the target has.\n" in done.out
+
+
+@pytest.mark.parametrize(("broken", "code"), [("def broken(:\n", 0), ("revision = make()\n", 3)])
+def test_a_file_that_the_branch_breaks_is_still_on_the_target_and_nothing_writes_over_it(
+    desk: Desk, broken: str, code: int
+) -> None:
+    desk.put({f"{VERSIONS}/002_t002.py": broken})
+    done, told = desk.next(), desk.told()
+    assert (done.code, told["parent"], told["id"], told["merge_first"]) == (code, "002", "003", None)
+    assert "`alembic/versions/002_t002.py` can't be read" in done.out
+    assert "Your branch" not in done.out
+
+
 def test_a_number_that_a_pushed_branch_has_is_given_up_and_the_second_run_keeps_it(desk: Desk) -> None:
     desk.origin.branch("teams", "main")
     desk.origin.commit("teams", revision("003", "002", "teams"))

@@ -98,10 +98,11 @@ def run(options: argparse.Namespace) -> int:
         shown = diff([change for each in chosen for change in each.changes], before)
     if options.write and top is not None and moving:
         rewrite(top, moving, before)
-    merge = as_typed(git.directory, "merge", _named(git, target))
+    name = _named(git, target)
+    bring = (as_typed(git.directory, "merge", name), as_typed(git.directory, "restore", f"--source={name}", "--"))
     looked, written = found.examination, bool(options.write and moving)
     asked = Asked(
-        target, checkout.shown, chosen, looked.coverage, looked.unjudged, own, trouble, by_forge, merge, written
+        target, checkout.shown, chosen, looked.coverage, looked.unjudged, own, trouble, by_forge, *bring, written
     )
     if options.format == "json":
         sys.stdout.write(json.dumps(next_document(asked), indent=2) + "\n")

@@ -123,11 +123,17 @@ def look_ahead(
             message,
         )
         for examined in repairs.examination.environments
-        # Not what the branch does away with.
-        if len(examined.facts.merged) or not len(examined.facts.target)
+        if not _moves_elsewhere(examined.facts, repairs.examination)
         for path in [examined.facts.environment.path]
     )
     return LookAhead(repairs.examination, trees, repairs, ahead)
+
+
+def _moves_elsewhere(facts: Facts, examination: Examination) -> bool:
+    """Whether the branch moves all of a chain into another environment, which has the answer then."""
+    heads = facts.target.heads
+    others = [each.facts.merged for each in examination.environments if each.facts is not facts]
+    return bool(heads) and not len(facts.merged) and any(all(id_ in each for id_ in heads) for each in others)
 
 
 def _own_database(ahead: Ahead, repairs: Repairs) -> OwnDatabase | None:

@@ -322,7 +322,8 @@ class OwnRevision(NamedTuple):
 class Ahead(NamedTuple):
     """One environment: what a new revision takes, what has become of the branch's own, and what others bring.
 
-    `lacking`: revisions of the target that the branch has to have before anything can follow them.
+    `lacking`: revisions of the target that the branch has to have before anything can follow them. `deleted`: those of
+    the target that the branch has had, and deletes.
     """
 
     examined: Examined
@@ -332,11 +333,17 @@ class Ahead(NamedTuple):
     lacking: tuple[str, ...]
     reserved: tuple[Reservation, ...]
     changes: tuple[FileChange, ...] = ()
+    deleted: tuple[Revision, ...] = ()
 
     @property
     def path(self) -> str:
         """Of the environment."""
         return self.examined.facts.environment.path
+
+    @property
+    def to_restore(self) -> tuple[Revision, ...]:
+        """Of what the branch deletes, all that its next revision needs: its own ones may be there instead."""
+        return () if self.own else self.deleted
 
 
 def looked_ahead(
@@ -350,14 +357,23 @@ def looked_ahead(
     """One environment, from its plan (see `own_plan`), what that changes in files, and the chain `after` it."""
     facts, plan = examined.facts, examined.plan
     own = own_revisions(facts)
-    lacking = tuple(id_ for id_ in facts.target.heads if facts.head is not None and not _has(facts.head, facts, id_))
+    # What a work tree deletes or breaks is still on the target, and what comes has to follow that.
+    gone = {each.id: each for each in facts.target if each.id not in facts.merged}
+    broken = {each.path for each in facts.merged.unreadable}
+    deleted = tuple(each for each in gone.values() if each.path not in broken)
+    lacking = tuple(
+        id_
+        for id_ in facts.target.heads
+        if facts.head is not None and id_ not in gone and not _has(facts.head, facts, id_)
+    )
     state = OwnState.NONE
     if own:
         state = OwnState.REFUSED if isinstance(plan, Refuse) else OwnState.IN_PLACE
         if changes:
             state = OwnState.MERGE_FIRST if lacking else OwnState.TO_MOVE
-    new = next_revision(after, facts.environment, reserved, now, message, examined.taken)
-    return Ahead(examined, new, state, _becoming(plan, own, after), lacking, reserved, changes)
+    onto = facts.target if gone and not own else after
+    new = next_revision(onto, facts.environment, reserved, now, message, examined.taken)
+    return Ahead(examined, new, state, _becoming(plan, own, after), lacking, reserved, changes, deleted)
 
 
 def _has(branch: Graph, facts: Facts, id_: str) -> bool:

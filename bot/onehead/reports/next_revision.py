@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from shlex import join
 from typing import Any, NamedTuple
 
 from onehead.databases.model import OwnDatabase
@@ -38,6 +39,7 @@ class Asked(NamedTuple):
         trouble: why the forge could not be asked, or what of its answer is missing; a clause.
         by_forge: whether it was asked.
         merge: the command that brings the target into the branch.
+        restore: the one that brings files of the target back; their paths follow it.
         written: whether the branch's own revisions were moved.
     """
 
@@ -50,6 +52,7 @@ class Asked(NamedTuple):
     trouble: str
     by_forge: bool
     merge: str
+    restore: str
     written: bool = False
 
     @property
@@ -147,7 +150,7 @@ def _own(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
     ids = visible(quoted([each.id for each in ahead.own], 3))
     match ahead.state:
         case OwnState.NONE:
-            return
+            pass
         case OwnState.IN_PLACE:
             yield f"Yours: {ids} {'is' if len(ahead.own) == 1 else 'are'} in place."
         case OwnState.REFUSED:
@@ -157,7 +160,10 @@ def _own(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
         case _:
             what = "moved" if asked.written and ahead.state is OwnState.TO_MOVE else "to move"
             yield f"Yours, {what}: {visible(listed([*map(_becomes, changed(ahead))], MAX_SHOWN, '; ', '; '))}."
-    if ahead.state is OwnState.MERGE_FIRST:
+    if ahead.deleted:
+        gone = visible(quoted([each.id for each in ahead.deleted], 3))
+        yield f"Your branch deletes {gone}, which the target has{': restore that first' if ahead.to_restore else ''}."
+    if ahead.lacking and ahead.state in (OwnState.NONE, OwnState.MERGE_FIRST):
         yield f"Your branch does not have {visible(quoted(ahead.lacking, 3))} yet: merge the target first."
 
 
@@ -214,11 +220,24 @@ def _source(asked: Asked) -> str:
 def _following(asked: Asked, again: str) -> str:
     states = {each.state for each in asked.environments}
     moving = f"{again} --write"
+    bringing = " && ".join(dict.fromkeys(step for each in asked.environments for step in _bringing(asked, each)))
     if OwnState.MERGE_FIRST in states:
-        return f"{asked.merge} && {moving}"
-    if any(each.lacking for each in asked.environments) and OwnState.REFUSED not in states:
-        return asked.merge
+        return f"{bringing} && {moving}"
+    if bringing and OwnState.REFUSED not in states:
+        return bringing
     return moving if OwnState.TO_MOVE in states and not asked.written else ""
+
+
+def _bringing(asked: Asked, ahead: Ahead) -> Iterator[str]:
+    """The commands that bring what a revision has to follow into the work tree."""
+    if ahead.lacking:
+        yield asked.merge
+    if ahead.to_restore:
+        paths = {each.path for each in ahead.to_restore}
+        folders = {path.rpartition("/")[0] for path in paths}
+        # Beside revisions that are still there, only files that are not: those may have been edited.
+        wholly = all(folders) and not len(ahead.examined.facts.merged)
+        yield f"{asked.restore} {join(f':/{path}' for path in sorted(folders if wholly else paths))}"
 
 
 def next_document(asked: Asked) -> dict[str, Any]:
@@ -250,7 +269,7 @@ def _document(asked: Asked, ahead: Ahead) -> dict[str, Any]:
         "number": new.number,
         "file_begins": new.front or None,
         "command": new.command or None,
-        "merge_first": asked.merge if ahead.lacking else None,
+        "merge_first": " && ".join(_bringing(asked, ahead)) or None,
         "unread": [
             {"path": each.path, "reason": each.reason} for each in ahead.examined.facts.merged.unreadable[:MAX_LISTED]
         ],
@@ -293,7 +312,10 @@ def next_answer(environments: Sequence[Ahead], own: Mapping[str, OwnDatabase], t
 
     branch = short_ref(target.ref)
     merge = f"git merge origin/{branch}"
-    asked = Asked(target, None, tuple(environments), Coverage(0, 0, 0), (), own, "", by_forge=True, merge=merge)
+    restore = f"git restore --source=origin/{branch} --"
+    asked = Asked(
+        target, None, tuple(environments), Coverage(0, 0, 0), (), own, "", by_forge=True, merge=merge, restore=restore
+    )
     values = [
         {
             "path": code(each.path or "."),
