@@ -9,7 +9,7 @@ import pytest
 
 from onehead.cli.main import main
 from tests.basketball import TRUNK, feature
-from tests.migrations import chain, merged, revision
+from tests.migrations import VERSIONS, chain, merged, revision
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import Service
 
@@ -166,6 +166,36 @@ def test_a_fork_on_main_is_explained_with_its_repair(service: Service) -> None:
     assert "| `019` and `021` | something of both sides | :x: Multiple heads | nothing to do |" in reply
     assert f"**Next:** merge #{repair['number']}; until then deploys can use `alembic upgrade heads`." in reply
     assert ":white_check_mark: once the heads are merged, `alembic upgrade head` runs `019`." in reply
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (
+            merged(revision("003", "002", "teams"), revision("003", "002", "games")),
+            "**`main` has 1 head (`003`), and its chain is broken.** `003` is declared by 2 files",
+        ),
+        (
+            revision("003", "gone"),
+            "**`main` has 2 heads (`002`, `003`), and its chain is broken.** ",
+        ),
+        (
+            {f"{VERSIONS}/003.py": "revision = made()\ndown_revision = '002'\n"},
+            "**`main` has 1 head (`002`), and not all of it can be read.** `alembic/versions/003.py`",
+        ),
+    ],
+    ids=["twice", "missing parent", "unreadable"],
+)
+def test_a_chain_is_not_called_whole_because_it_has_one_head(
+    service: Service, files: dict[str, str], said: str
+) -> None:
+    copy = service.project.copy
+    copy.commit(merged(alembic_project(), chain(("001", None), ("002", "001"))), "Begin")
+    copy.commit(files, "Break it")
+    copy.push()
+    reply = service.ask(service.project.open_issue("Deploy fails"), "/onehead explain")
+    assert said in reply
+    assert "walks the whole chain" not in reply
 
 
 def test_what_makes_sense_only_in_a_pull_request_is_said_to(service: Service) -> None:

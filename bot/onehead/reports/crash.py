@@ -15,7 +15,7 @@ from onehead.databases.crash_catalogue import Crash, CrashKind
 from onehead.databases.crash_log import CrashReport
 from onehead.databases.schema_effects import SchemaEffects
 from onehead.databases.states import RevisionLocation, read_rows
-from onehead.plan.findings import Facts
+from onehead.plan.findings import Code, Facts, Finding
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
 from onehead.plan.verdict import Examination, Examined, Point
@@ -30,6 +30,9 @@ ANOTHER_CAUSE = (
     "`alembic_version` names."
 )
 """Said of a chain that has parted and is rejoined, where a crash was reported: people suspect it."""
+
+MAX_ERRORS = 3
+"""Errors of a chain that an explanation quotes."""
 
 _MAX_DUPLICATES = 3
 _MAX_ID_LENGTH = 32
@@ -280,6 +283,8 @@ def _environment(log: CrashLog, examined: Examined, paint: Paint) -> Iterator[st
     path = facts.environment.path
     reader = in_a_terminal(target.ref, log.repo)
     yield f"{paint('strong', visible(path or '.'))}: {_state(facts)}"
+    for message in messages_of(broken_by(examined)):
+        yield from _wrapped(visible(message))
     for fork in forks_of(facts):
         yield from both_sides_lines(examined, fork)
     if log.reading.crashes:
@@ -305,11 +310,22 @@ def _wrapped(text: str, indent: str = "  ") -> list[str]:
 
 def _state(facts: Facts) -> str:
     heads = facts.target.heads
-    if facts.target.duplicates:
-        return f"declared twice: {ids_in(sorted(facts.target.duplicates))}; the heads are {ids_in(heads) or 'none'}"
     if forks_of(facts):
         return f"forked, with the heads {ids_in(heads)}"
     return f"one head, {visible(heads[0])}" if len(heads) == 1 else f"the heads {ids_in(heads) or 'none'}"
+
+
+def broken_by(examined: Examined) -> tuple[Finding, ...]:
+    """The errors because of which counting heads does not say how an upgrade goes."""
+    counted = (Code.FORK, Code.COLLISION)
+    return tuple(each for each in examined.findings if each.severity == "error" and each.code not in counted)
+
+
+def messages_of(errors: Sequence[Finding]) -> list[str]:
+    """What they say; many are cut short with their number."""
+    more = len(errors) - MAX_ERRORS
+    rest = [f"There {'is one more error' if more == 1 else f'are {more} more errors'}."] if more > 0 else []
+    return [*(each.message for each in errors[:MAX_ERRORS]), *rest]
 
 
 def concerns(crash: Crash, facts: Facts, examination: Examination) -> bool:

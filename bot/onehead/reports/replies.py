@@ -15,16 +15,16 @@ from onehead.databases.model import Diagnosis, ForkOutcomes, Remedy, StateTable
 from onehead.databases.states import MAX_RUNS, THE_MERGE, Outcome, RevisionLocation, spoken
 from onehead.plan.findings import Code, Facts
 from onehead.plan.forks import forks_of
-from onehead.plan.plans import Nothing, Plan, ReasonCode
+from onehead.plan.plans import Nothing, ReasonCode
 from onehead.plan.rivals import MAX_RIVALS, Rival, RivalConflict
 from onehead.plan.verdict import Examination, Examined, Point
 from onehead.render import environment
-from onehead.reports.crash import ANOTHER_CAUSE, Background, concerns, meaning
+from onehead.reports.crash import ANOTHER_CAUSE, Background, broken_by, concerns, meaning, messages_of
 from onehead.reports.doctor import NO_WAY, complaint_text
 from onehead.reports.formats import mermaid
 from onehead.reports.graph import fork_picture, recent_picture
 from onehead.reports.states import COLUMNS, MARKS, columns_and_rows, here_mark, table_rows
-from onehead.reports.terminal import coverage_line, short_ref
+from onehead.reports.terminal import coverage_line, number_of, short_ref
 from onehead.text import code, cut_bytes, inline, inline_code, listed, plain, shortened
 
 MAX_SIDES = 8
@@ -188,7 +188,7 @@ def _environment(explained: Explained, examined: Examined) -> dict[str, Any]:
         rows = [_recent_row(facts, account) for account in explained.recent.get(path, ())]
     return {
         "path": code(path),
-        "summary": _summary(short_ref(target.ref), facts, examined.plan, crashed=bool(explained.crashes)),
+        "summary": _summary(short_ref(target.ref), examined, crashed=bool(explained.crashes)),
         "crashes": [
             {
                 "line": code(crash.line),
@@ -203,9 +203,15 @@ def _environment(explained: Explained, examined: Examined) -> dict[str, Any]:
     }
 
 
-def _summary(target: str, facts: Facts, plan: Plan, *, crashed: bool) -> str:
+def _summary(target: str, examined: Examined, *, crashed: bool) -> str:
+    facts, plan = examined.facts, examined.plan
     heads = facts.target.heads
     named = listed([code(shortened(head)) for head in heads], last=", ")
+    errors = broken_by(examined)
+    if errors:
+        found = f"{number_of(len(heads), 'head')} ({named})" if heads else "no head"
+        but = "not all of it can be read" if all(each.blinds for each in errors) else "its chain is broken"
+        return f"**{code(target)} has {found}, and {but}.** {' '.join(map(inline_code, messages_of(errors)))}"
     if forks_of(facts):
         return (
             f"**{code(target)} has {len(heads)} heads ({named}) where one is meant to be.** "
