@@ -18,10 +18,15 @@ from playwright.sync_api import Browser, sync_playwright
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
+def chromium() -> str | None:
+    """Where the program is; `None` where there is none."""
+    return next(filter(None, map(shutil.which, _NAMES)), None)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A browser without a window, ended at the end of the session."""
-    program = next(filter(None, map(shutil.which, _NAMES)), None)
+    program = chromium()
     if program is None:
         pytest.skip("NOT TESTED IN A BROWSER: no Chromium here; `apt-get install chromium` brings one")
     with sync_playwright() as playwright:

@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,25 @@ def test_the_gallery_shows_what_was_taken() -> None:
     on_top = re.findall(r"docs/images/gallery/([\w-]+)\.webp", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert files == set(taken) == {*shown.values(), *on_top}
     assert sum(path.stat().st_size for path in GALLERY.iterdir()) < MAX_BYTES
+
+
+@pytest.mark.parametrize(
+    ("programs", "missing"), [(["git"], "Chromium"), (["git", "chromium"], "ONEHEAD_TEST_FORGEJO")]
+)
+def test_the_gallery_says_what_it_lacks_and_fails(programs: list[str], missing: str, tmp_path: Path) -> None:
+    for name in programs:
+        (tmp_path / name).symlink_to(shutil.which("git") or "")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/stories/gallery.py"],
+        cwd=ROOT,
+        env={"PATH": str(tmp_path), "ONEHEAD_TEST_FORGEJO": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert missing in done.stdout
 
 
 def test_every_diagram_is_on_a_page_and_described() -> None:

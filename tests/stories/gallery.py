@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.chromium import browser
+from tests.chromium import browser, chromium
 from tests.diagrams import IMAGES
 from tests.forgejos.administration import PASSWORD, HostedRepository
 from tests.forgejos.fixtures import Apis, Project, WorkCopies
@@ -43,6 +43,8 @@ Shoot = Callable[..., None]
 @pytest.fixture(scope="session")
 def forgejo() -> Iterator[Forgejo]:
     """The first real one that is named."""
+    if chromium() is None:
+        pytest.exit("The gallery is photographed by Chromium: `apt-get install chromium` brings one.", returncode=2)
     if not binaries():
         pytest.exit(f"The gallery shows a real Forgejo: name its binary in {VARIABLE}.", returncode=2)
     running = start(binaries()[0])
