@@ -169,6 +169,16 @@ def test_without_an_environment(run: Run, tmp_path: Path) -> None:
     assert run("history", "--repo", repo.path, "--format", "json").json["environments"] == []
 
 
+def test_a_look_at_one_moment_counts_commits(shop: Repository, run: Run, tmp_path: Path) -> None:
+    def first(*args: str) -> str:
+        return str(run("history", "--repo", shop.path, *args).out.splitlines()[0])
+
+    assert first("--since", "2100-01-01") == "main: there is no commit to look at."
+    repo = Repository(tmp_path / "small.git")
+    repo.commit("main", merged(project(), chain(("001", None))), "Begin")
+    assert run("history", "--repo", repo.path).out.startswith("main: nothing was wrong in 1 commit.\n")
+
+
 def test_exit_codes(shop: Repository, run: Run, tmp_path: Path) -> None:
     unknown = run("history", "--repo", shop.path, "--target", "nobody")
     assert (unknown.code, unknown.out) == (2, "")

@@ -38,6 +38,7 @@ def _target(git: Git, name: str | None) -> Point:
         return Point(name, resolve(git, name))
     found = destination(git)
     if found is None:
+        resolve(git, "HEAD")  # says so where there is nothing at all
         raise UsageError(
             "onehead can't find the branch whose past is meant: there is no remote default branch, no main, master or "
             "develop.",

@@ -71,7 +71,11 @@ def totals(history: History) -> str:
         f"could not be judged for {length(history.unjudged)}": history.unjudged,
         f"{number_of(still, 'incident')} still open": still,
     }
-    said = "; ".join([f"{told} in {length(history.end - history.clock[0])}", *(each for each in more if more[each])])
+    if not history.commits and not history.incidents:
+        return f"{branch}: there is no commit to look at."
+    seconds = history.end - history.clock[0]
+    span = length(seconds) if seconds >= _MINUTE else number_of(history.commits, "commit")
+    said = "; ".join([f"{told} in {span}", *(each for each in more if more[each])])
     return f"{branch}: {said}."
 
 
