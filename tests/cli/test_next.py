@@ -400,6 +400,7 @@ def test_where_there_is_no_environment(tmp_path: Path, run: Run) -> None:
     done = desk.next("--write")
     assert done.code == 0
     assert done.out.startswith("No Alembic environment found (no alembic.ini")
+    assert "hint" not in done.out
 
 
 def test_each_environment_is_answered_and_one_can_be_chosen(tmp_path: Path, run: Run) -> None:

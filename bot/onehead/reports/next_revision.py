@@ -86,7 +86,7 @@ def next_text(asked: Asked, again: str, paint: Paint = plain, diff: str = "") ->
     lines += [""] if lines else []
     lines += [coverage_text(asked.coverage)]
     lines += [f"Not judged: {visible(each.message)}" for each in asked.unjudged if each.code != "no-environment"]
-    lines += [_source(asked), A_HINT]
+    lines += [_source(asked), *([A_HINT] if asked.environments else [])]
     following = _following(asked, again)
     if following:
         lines.append(f"Next: {paint('strong', visible(following))}")
