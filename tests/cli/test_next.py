@@ -139,8 +139,13 @@ def test_several_heads_on_the_target(desk: Desk) -> None:
     done = desk.next()
     assert done.code == 1
     assert "there are 2 heads, `003` and `004`, so there is no telling what comes next" in done.out
+    fix = f"onehead fix --repo {desk.work} --target origin/main"
+    assert done.out.endswith(f"\nNext: {fix}\n")
+    assert "Written: branch onehead/merge/origin/main" in desk.run(*fix.split()[1:]).out
     desk.put(revision("005", "004"))
-    assert desk.told()["state"] == "in-place"
+    done = desk.next()
+    assert (done.code, desk.told()["state"]) == (1, "in-place")
+    assert done.out.endswith(f"\nNext: {fix}\n")
     desk.put(revision("006", "002"))
     refused = desk.next("--write")
     assert refused.code == 1
@@ -171,6 +176,7 @@ def test_own_migrations_move_wherever_they_are(desk: Desk, how: str) -> None:
     done = desk.next("--write")
     assert done.code == 0
     assert "Yours, moved: `004` follows `003` instead of `002`.\n" in done.out
+    assert done.out.endswith("\nNext: alembic upgrade head\n")
     changed = before["004_mine.py"].replace(b"Revises: 002", b"Revises: 003").replace(b'= "002"', b'= "003"')
     assert desk.files() == before | {"004_mine.py": changed}
     assert desk.git("ls-files", "--stage") == index
@@ -272,6 +278,14 @@ def test_what_stands_in_place_of_a_deleted_one_is_followed(desk: Desk) -> None:
     done, told = desk.next(), desk.told()
     assert (done.code, told["parent"], told["merge_first"]) == (0, "002b", None)
     assert "Your branch deletes `002`, which the target has.\n" in done.out
+
+
+def test_a_chain_that_moves_into_another_environment_is_answered_there(desk: Desk) -> None:
+    desk.put({f"db/{path}": text for path, text in project().items()})
+    desk.git("mv", VERSIONS, f"db/{VERSIONS}")
+    found = desk.next("--format", "json").json["environments"]
+    assert [(each["path"], each["parent"]) for each in found] == [(f"db/{VERSIONS}", "002")]
+    assert "deletes" not in desk.next().out
 
 
 @pytest.mark.parametrize(("broken", "code"), [("def broken(:\n", 0), ("revision = make()\n", 3)])

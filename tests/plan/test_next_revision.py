@@ -203,7 +203,7 @@ def test_what_a_database_may_have_run_is_refused(evidence: Evidence, code: str, 
 def test_a_target_with_several_heads_is_repaired_first() -> None:
     plan = planned(facts("001; 002<001; 003<001", "001; 004<001"))
     assert isinstance(plan, Refuse)
-    assert plan.options == ("The target has to be at one head first: `onehead fix --target BRANCH` writes its repair.",)
+    assert plan.options == ("The target has to be at one head first.",)
 
 
 def test_a_place_that_has_another_revision_under_the_same_id_is_no_escape() -> None:

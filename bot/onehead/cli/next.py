@@ -99,10 +99,14 @@ def run(options: argparse.Namespace) -> int:
     if options.write and top is not None and moving:
         rewrite(top, moving, before)
     name = _named(git, target)
-    bring = (as_typed(git.directory, "merge", name), as_typed(git.directory, "restore", f"--source={name}", "--"))
+    commands = (
+        as_typed(git.directory, "merge", name),
+        as_typed(git.directory, "restore", f"--source={name}", "--"),
+        f"onehead fix{named_again(options.repo)} --target {quote(name)}",
+    )
     looked, written = found.examination, bool(options.write and moving)
     asked = Asked(
-        target, checkout.shown, chosen, looked.coverage, looked.unjudged, own, trouble, by_forge, *bring, written
+        target, checkout.shown, chosen, looked.coverage, looked.unjudged, own, trouble, by_forge, *commands, written
     )
     if options.format == "json":
         sys.stdout.write(json.dumps(next_document(asked), indent=2) + "\n")

@@ -219,7 +219,7 @@ _STAYS = (
     "Leave these revisions where they are. Once they are committed, `onehead fix` writes a merge revision, which is "
     "right for every database."
 )
-_TARGET_FIRST = "The target has to be at one head first: `onehead fix --target BRANCH` writes its repair."
+_TARGET_FIRST = "The target has to be at one head first."
 
 
 def own_plan(facts: Facts, plan: Plan, evidence: Evidence, reserved: Sequence[Reservation]) -> Plan:
@@ -334,6 +334,17 @@ class Ahead(NamedTuple):
     reserved: tuple[Reservation, ...]
     changes: tuple[FileChange, ...] = ()
     deleted: tuple[Revision, ...] = ()
+
+    @property
+    def upgrade(self) -> str:
+        """The command that runs what was moved, as it is typed at the top of the repository."""
+        heads = "heads" if len(self.new.heads) > 1 else "head"
+        return typed(self.examined.facts.environment, [f"alembic upgrade {heads}"])[0]
+
+    @property
+    def is_target_forked(self) -> bool:
+        """Whether the target has several heads that are not meant, so that its own repair comes first."""
+        return any(fork.introduced_by == "target" for fork in forks_of(self.examined.facts))
 
     @property
     def path(self) -> str:

@@ -40,6 +40,7 @@ class Asked(NamedTuple):
         by_forge: whether it was asked.
         merge: the command that brings the target into the branch.
         restore: the one that brings files of the target back; their paths follow it.
+        fix: the one that writes the repair of the target.
         written: whether the branch's own revisions were moved.
     """
 
@@ -53,6 +54,7 @@ class Asked(NamedTuple):
     by_forge: bool
     merge: str
     restore: str
+    fix: str
     written: bool = False
 
     @property
@@ -64,13 +66,10 @@ class Asked(NamedTuple):
 def _needs_more(ahead: Ahead, *, written: bool) -> bool:
     if ahead.state is OwnState.TO_MOVE:
         return not written
-    return ahead.state in (OwnState.MERGE_FIRST, OwnState.REFUSED) or (
-        _is_forked(ahead) and ahead.state is OwnState.NONE
-    )
-
-
-def _is_forked(ahead: Ahead) -> bool:
-    return len(ahead.new.heads) > 1 and len(ahead.new.lines) < len(ahead.new.heads)
+    if ahead.is_target_forked or ahead.state in (OwnState.MERGE_FIRST, OwnState.REFUSED):
+        return True
+    # Heads that are meant, and not told apart by labels.
+    return ahead.state is OwnState.NONE and len(ahead.new.lines) < len(ahead.new.heads) > 1
 
 
 def next_text(asked: Asked, again: str, paint: Paint = plain, diff: str = "") -> str:
@@ -220,12 +219,15 @@ def _source(asked: Asked) -> str:
 def _following(asked: Asked, again: str) -> str:
     states = {each.state for each in asked.environments}
     moving = f"{again} --write"
+    if any(each.is_target_forked for each in asked.environments):
+        return asked.fix
     bringing = " && ".join(dict.fromkeys(step for each in asked.environments for step in _bringing(asked, each)))
     if OwnState.MERGE_FIRST in states:
         return f"{bringing} && {moving}"
     if bringing and OwnState.REFUSED not in states:
         return bringing
-    return moving if OwnState.TO_MOVE in states and not asked.written else ""
+    moved = [each for each in asked.environments if each.state is OwnState.TO_MOVE]
+    return " && ".join(each.upgrade for each in moved) if asked.written else moving if moved else ""
 
 
 def _bringing(asked: Asked, ahead: Ahead) -> Iterator[str]:
@@ -311,10 +313,18 @@ def next_answer(environments: Sequence[Ahead], own: Mapping[str, OwnDatabase], t
     from onehead.render import environment  # noqa: PLC0415 - a terminal needs no templates
 
     branch = short_ref(target.ref)
-    merge = f"git merge origin/{branch}"
-    restore = f"git restore --source=origin/{branch} --"
     asked = Asked(
-        target, None, tuple(environments), Coverage(0, 0, 0), (), own, "", by_forge=True, merge=merge, restore=restore
+        target,
+        None,
+        tuple(environments),
+        Coverage(0, 0, 0),
+        (),
+        own,
+        "",
+        by_forge=True,
+        merge=f"git merge origin/{branch}",
+        restore=f"git restore --source=origin/{branch} --",
+        fix=f"onehead fix --target origin/{branch}",
     )
     values = [
         {
