@@ -46,6 +46,16 @@ Next: onehead fix --repo {repo.path} --target main --head oauth
     )
 
 
+def test_of_two_files_with_one_id_the_one_that_moves_is_named_by_its_new_id(repo: Repository, run: Run) -> None:
+    repo.branch("twice", "main~1")
+    repo.commit("twice", revision("003", "002", "invoices"))
+    done = run("check", "--repo", repo.path, "--target", "main", "--head", "twice")
+    assert (
+        "Plan: re-issue. `alembic/versions/003_invoices.py` gets the id `006` instead of `003`; `006` moves from `002` "
+        "onto `003`.\n"
+    ) in done.out
+
+
 def test_a_healthy_branch(repo: Repository, run: Run) -> None:
     done = run("check", "--repo", repo.path, "--target", "main")
     assert (done.code, done.err) == (0, "")

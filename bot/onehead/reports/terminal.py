@@ -184,7 +184,7 @@ def _plan(plan: Plan, paint: Paint, told: Collection[str]) -> Iterator[str]:
             yield from (f"  {visible(reason.message)}" for reason in plan.reasons if reason.code != ReasonCode.ONE_HEAD)
             return
         case Reparent(moves=moves):
-            yield f"  {paint('strong', 'Plan: re-parent.')} {_moves(moves)}{_becomes(plan.new_ids)}."
+            yield f"  {paint('strong', 'Plan: re-parent.')} {_moves(moves, {})}{_becomes(plan.new_ids)}."
         case Merge(merges=merges):
             what = listed([f"one merge revision joins {_ids(parents)}" for parents in merges], 8, "; ", "; ")
             yield f"  {paint('strong', 'Plan: merge.')} {what[0].upper()}{what[1:]}."
@@ -194,7 +194,9 @@ def _plan(plan: Plan, paint: Paint, told: Collection[str]) -> Iterator[str]:
                 f"`{visible(path)}` gets {new.get(id_, 'a new id')} instead of `{visible(id_)}`" for id_, path in files
             ]
             changes += [f"`{visible(path)}` is dropped, a copy of `{visible(id_)}`" for id_, path in dropped]
-            moved = f"; {_moves(moves)}" if moves else ""
+            # Two files have the old id, and one of them moves.
+            names = {id_: plan.new_ids.get(id_, id_) for id_, _ in files}
+            moved = f"; {_moves(moves, names)}" if moves else ""
             further = {old: id_ for old, id_ in plan.new_ids.items() if old not in dict(files)}
             title = "Plan: re-issue." if files else "Plan: drop the copy."
             yield f"  {paint('strong', title)} {listed(changes, 8, '; ', '; ')}{_becomes(further)}{moved}."
@@ -208,8 +210,11 @@ def _becomes(new_ids: Mapping[str, str]) -> str:
     return visible(f"; {becomes(new_ids)}") if new_ids else ""
 
 
-def _moves(moves: tuple[Move, ...]) -> str:
-    told = [f"{_ids((m.revision,))} moves from {_ids(m.old_parents)} onto {_ids(m.new_parents)}" for m in moves]
+def _moves(moves: tuple[Move, ...], names: Mapping[str, str]) -> str:
+    told = [
+        f"{_ids((names.get(m.revision, m.revision),))} moves from {_ids(m.old_parents)} onto {_ids(m.new_parents)}"
+        for m in moves
+    ]
     return listed(told, 8, "; ", "; ")
 
 
