@@ -163,6 +163,18 @@ def test_a_repository_of_its_own_on_main(tmp_path: Path, run: Run) -> None:
     assert (done.code, done.out.splitlines()[0]) == (0, f"Healthy. Judged main ({repo.sha('main')[:10]}) by itself.")
 
 
+@pytest.mark.parametrize(
+    ("option", "place"),
+    [
+        ("--publish", "Use `--publish` in a job of Forgejo Actions, GitHub Actions or Woodpecker"),
+        ("--upload-sarif", "Use `--upload-sarif` in a job of GitHub Actions"),
+    ],
+)
+def test_what_is_for_a_job_says_so_outside_of_one(repo: Repository, run: Run, option: str, place: str) -> None:
+    done = run("check", "--repo", repo.path, option)
+    assert (done.code, done.err.splitlines()[1]) == (0, f"  → {place}, without `--target`.")
+
+
 def test_a_detached_head(repo: Repository, run: Run, tmp_path: Path) -> None:
     work = clone(repo, tmp_path / "work")
     Repository.git(repo, "-C", str(work), "checkout", "--quiet", "--detach", "origin/oauth")

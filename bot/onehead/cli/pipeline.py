@@ -145,7 +145,7 @@ def _actions(variables: Mapping[str, str], system: str, event: Mapping[str, Any]
     if name.startswith("pull_request"):
         number = _text(event, "pull_request", "number") or told("REF").removeprefix("refs/pull/").partition("/")[0]
         return job._replace(
-            subject=f"pull request {number}",
+            subject=f"pull request {number}".rstrip(),
             # Of the other events, the commit is one of the base; of this one, the head or a merge of it.
             head=_text(event, "pull_request", "head", "sha") or (commit if name == "pull_request" else ""),
             branch=_text(event, "pull_request", "head", "ref") or told("HEAD_REF"),

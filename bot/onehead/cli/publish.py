@@ -84,14 +84,15 @@ def _say(sentence: str, hint: str = "") -> None:
         print(f"  → {hint}", file=sys.stderr)
 
 
-def _forge(job: Pipeline | None) -> ForgeOfJob:
+def _forge(job: Pipeline | None, place: str) -> ForgeOfJob:
+    """The forge of the job; `place` says where the option works, to whoever is elsewhere."""
     found = None if job is None else forge_of(os.environ)
     if found is not None:
         return found
     if job is None:
         raise UsageError(
             "What was judged is not what a CI job runs for.",
-            "Use `--publish` in a job of Forgejo Actions, GitHub Actions or Woodpecker, without `--target`.",
+            f"{place}, without `--target`.",
         )
     raise UsageError(
         f"{job.system} names no Forgejo or GitHub that could be written to.",
@@ -112,7 +113,7 @@ def _open(forge: ForgeOfJob) -> ForgejoApi:
 
 
 def _tell_pull(work: PreparedWork, examination: Examination) -> None:
-    job, forge = work.job, _forge(work.job)
+    job, forge = work.job, _forge(work.job, "Use `--publish` in a job of Forgejo Actions, GitHub Actions or Woodpecker")
     number = "" if job is None else job.pull.removeprefix("pull/")
     if job is None or not number.isdecimal() or examination.head is None:
         subject = "" if job is None else f" of {job.subject}"
@@ -160,7 +161,7 @@ def _way_out(refused: OneheadError, rights: str) -> str:
 
 
 def _upload(work: PreparedWork, examination: Examination, sarif: str) -> None:
-    job, forge = work.job, _forge(work.job)
+    job, forge = work.job, _forge(work.job, "Use `--upload-sarif` in a job of GitHub Actions")
     if forge.kind != "github":
         _say("no findings were uploaded: Forgejo has no code scanning.")
         return
