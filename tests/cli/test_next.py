@@ -152,6 +152,23 @@ def test_several_heads_on_the_target(desk: Desk) -> None:
     assert "The target has to be at one head first" in refused.out
 
 
+@pytest.mark.parametrize(
+    ("files", "wrong"),
+    [
+        (merged(revision("003", "002", "one"), revision("003", "002", "two")), "broken: `003` is declared by 2 files"),
+        (revision("003", "gone"), "there are 2 heads, `002` and `003`"),
+    ],
+)
+def test_what_is_wrong_with_the_target_itself_comes_first(desk: Desk, files: dict[str, str], wrong: str) -> None:
+    desk.land(files)
+    done = desk.next()
+    fix = f"onehead fix --repo {desk.work} --target origin/main"
+    assert done.code == 1
+    assert wrong in done.out
+    assert done.out.endswith(f"\nNext: {fix}\n")
+    assert "A person has to decide" in desk.run(*fix.split()[1:]).out
+
+
 @pytest.mark.parametrize("how", ["untracked", "staged", "committed", "modified"])
 def test_own_migrations_move_wherever_they_are(desk: Desk, how: str) -> None:
     mine = merged(revision("004", "002", "mine"), revision("005", "004", "more"))

@@ -14,7 +14,7 @@ from shlex import join
 from typing import NamedTuple
 
 from onehead.plan.decide import escapes, repairable, run_by_databases
-from onehead.plan.findings import Evidence, Facts
+from onehead.plan.findings import KINDS, Evidence, Facts, Finding
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Examined
@@ -342,9 +342,10 @@ class Ahead(NamedTuple):
         return typed(self.examined.facts.environment, [f"alembic upgrade {heads}"])[0]
 
     @property
-    def is_target_forked(self) -> bool:
-        """Whether the target has several heads that are not meant, so that its own repair comes first."""
-        return any(fork.introduced_by == "target" for fork in forks_of(self.examined.facts))
+    def broken(self) -> tuple[Finding, ...]:
+        """What is certainly wrong with the target itself, so that its own repair comes first."""
+        found = (each for each in self.examined.findings if each.introduced_by == "target" and not each.blinds)
+        return tuple(each for each in found if KINDS[each.code].severity == "error")
 
     @property
     def path(self) -> str:

@@ -7,6 +7,7 @@ from shlex import join
 from typing import Any, NamedTuple
 
 from onehead.databases.model import OwnDatabase
+from onehead.plan.findings import Code
 from onehead.plan.next_revision import Ahead, NextRevision, OwnRevision, OwnState, Reservation
 from onehead.plan.plans import Refuse
 from onehead.plan.verdict import Coverage, Point, Unjudged
@@ -66,10 +67,13 @@ class Asked(NamedTuple):
 def _needs_more(ahead: Ahead, *, written: bool) -> bool:
     if ahead.state is OwnState.TO_MOVE:
         return not written
-    if ahead.is_target_forked or ahead.state in (OwnState.MERGE_FIRST, OwnState.REFUSED):
-        return True
-    # Heads that are meant, and not told apart by labels.
-    return ahead.state is OwnState.NONE and len(ahead.new.lines) < len(ahead.new.heads) > 1
+    return _is_stuck(ahead) or ahead.state in (OwnState.MERGE_FIRST, OwnState.REFUSED)
+
+
+def _is_stuck(ahead: Ahead) -> bool:
+    """Whether the target is broken, or has heads that labels don't tell apart."""
+    no_parent = len(ahead.new.lines) < len(ahead.new.heads) > 1
+    return bool(ahead.broken) or (no_parent and ahead.state is OwnState.NONE)
 
 
 def next_text(asked: Asked, again: str, paint: Paint = plain, diff: str = "") -> str:
@@ -120,7 +124,7 @@ def _environment(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
         yield f"  {visible(name)}"
     commands = [new.command] if new.command else [line.command for line in new.lines]
     yield from (f"  {visible(command)}" for command in commands)
-    yield from (f"  {line}" for line in unread_lines(ahead))
+    yield from (f"  {line}" for line in (*broken_lines(ahead), *unread_lines(ahead)))
     yield from (f"  {line}" for line in _own(asked, ahead, paint))
     yield from (f"  {visible(line)}" for line in reserved_lines(ahead))
 
@@ -184,6 +188,12 @@ def _becomes(own: OwnRevision) -> str:
     return f"`{named(own.id)}` {' and '.join(parts)}"
 
 
+def broken_lines(ahead: Ahead) -> Iterator[str]:
+    """What is wrong with the target, beside heads, which are told already."""
+    told = [each for each in ahead.broken if each.code is not Code.FORK]
+    yield from (f"The target is broken: {visible(each.message)}" for each in told[:MAX_SHOWN])
+
+
 def unread_lines(ahead: Ahead) -> Iterator[str]:
     """What could not be read: it may declare what comes last."""
     unread = ahead.examined.facts.merged.unreadable
@@ -219,7 +229,7 @@ def _source(asked: Asked) -> str:
 def _following(asked: Asked, again: str) -> str:
     states = {each.state for each in asked.environments}
     moving = f"{again} --write"
-    if any(each.is_target_forked for each in asked.environments):
+    if any(map(_is_stuck, asked.environments)):
         return asked.fix
     bringing = " && ".join(dict.fromkeys(step for each in asked.environments for step in _bringing(asked, each)))
     if OwnState.MERGE_FIRST in states:
@@ -333,7 +343,7 @@ def next_answer(environments: Sequence[Ahead], own: Mapping[str, OwnDatabase], t
             "parent": inline_code(_parent(each)),
             "name": inline_code(_name(each.new)),
             "commands": [code(line) for line in (each.new.command, *(line.command for line in each.new.lines)) if line],
-            "unread": [inline_code(line) for line in unread_lines(each)],
+            "unread": [inline_code(line) for line in (*broken_lines(each), *unread_lines(each))],
             "own": [inline_code(line.strip()) for line in _own(asked, each, plain)],
             "reserved": [inline_code(line) for line in reserved_lines(each)],
         }
