@@ -10,7 +10,7 @@ from tests.cli.terminal_runs import Run, clone, story
 from tests.migrations import VERSIONS, chain, merged, project, revision
 from tests.repositories import Repository
 
-VERBS = ["check", "fix", "graph", "states"]
+VERBS = ["check", "fix", "graph", "history", "next", "states"]
 
 
 @pytest.fixture
@@ -44,6 +44,8 @@ def test_no_such_directory(verb: str, run: Run, tmp_path: Path) -> None:
         ("check", "--target", "main", "--head", "nope"),
         ("fix", "--target", "nope"),
         ("graph", "--at", "nope"),
+        ("history", "--target", "nope"),
+        ("next", "--target", "nope"),
         ("states", "--at", "nope"),
     ],
 )
