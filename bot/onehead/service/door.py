@@ -148,6 +148,9 @@ SECONDS_TO_TELL = 5.0  # for the engine to say how it is, or to make a page
 MAX_PAGES = 4  # that the engine makes at once
 MAX_HELD_JOBS = 1024 * 1024  # bytes of jobs that wait until the engine's process reads them; a job is some hundred
 
+MAX_HELD_QUESTIONS = MAX_HELD_JOBS // 4
+"""Bytes that wait until the engine's process reads them, beyond which it is asked for no page: the room is for jobs."""
+
 _MAX_LINE = 4 * 1024 * 1024
 
 _SUBJECTS = (BranchMoved, BranchGone, PullChanged, CommandGiven, RowsReported)
@@ -291,7 +294,7 @@ class EngineBeyond:
 
     async def page(self, path: str, query: str) -> tuple[int, str]:
         """See `PageSource.page`."""
-        if self._pages >= MAX_PAGES:
+        if self._pages >= MAX_PAGES or self._writer.transport.get_write_buffer_size() > MAX_HELD_QUESTIONS:
             return 503, message_page("Too many pages are asked for at once. Reload this one in a moment.")
         self._pages += 1
         try:
@@ -310,8 +313,9 @@ class EngineBeyond:
                 said = json.loads(line)
                 if "account" in said:
                     self.account = said["account"]
-                elif said["number"] in self._asked:
-                    self._asked[said["number"]].set_result(said["answer"])
+                elif (waiting := self._asked.get(said["number"])) is not None and not waiting.done():
+                    # Whoever has just given up waiting is still known here for a moment.
+                    waiting.set_result(said["answer"])
 
     async def hand_over(self) -> None:
         """Wait until all that was accepted is handed over."""
