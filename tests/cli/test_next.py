@@ -496,3 +496,65 @@ def test_a_merge_in_progress_with_a_conflict_is_left_as_it_is(desk: Desk) -> Non
     assert b"<<<<<<<" in before["003_same.py"]
     desk.next("--write")
     assert (desk.files(), desk.git("ls-files", "--stage")) == (before, index)
+
+
+def three_with_the_number_of_theirs(desk: Desk) -> dict[str, bytes]:
+    """Three of one's own, of which the first has the number and id of one that has landed."""
+    desk.put(merged(revision("003", "002", "mine"), revision("004", "003", "more"), revision("005", "004", "most")))
+    desk.land(revision("003", "002", "theirs"))
+    return desk.files()
+
+
+MOVED = ["001_t001.py", "002_t002.py", "003_theirs.py", "006_mine.py", "007_more.py", "008_most.py"]
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_what_is_interrupted_is_undone_and_can_be_repeated(
+    step: int, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = three_with_the_number_of_theirs(desk)
+    steps = iter(range(6))
+    names: list[tuple[Any, str]] = [(Path, "replace"), (os, "link")]
+
+    def until(call: Any) -> Any:
+        def stepping(*args: Any) -> Any:
+            if next(steps, None) == step:
+                raise KeyboardInterrupt
+            return call(*args)
+
+        return stepping
+
+    with monkeypatch.context() as patched:
+        for place, name in names:
+            patched.setattr(place, name, until(getattr(place, name)))
+        done = desk.next("--write")
+
+    assert (done.code, desk.files()) == (130, before)
+    assert desk.next("--write").code == 0
+    assert list(desk.files()) == MOVED
+    assert desk.is_healthy()
+
+
+@pytest.mark.parametrize("step", range(1, 6))
+def test_what_is_killed_half_way_never_passes_for_another_order(
+    step: int, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More and most build on mine: they may never end up before it."""
+    three_with_the_number_of_theirs(desk)
+    steps = iter(range(6))
+
+    def until(call: Any) -> Any:
+        def stepping(*args: Any) -> Any:
+            if next(steps, None) == step:
+                raise KeyboardInterrupt
+            return call(*args)
+
+        return stepping
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rewrite, "_undone", lambda _draft: True)
+        patched.setattr(Path, "replace", until(Path.replace))
+        patched.setattr(os, "link", until(os.link))
+        desk.next("--write")
+    again = desk.next("--write")
+    assert again.code != 0 or [name[4:] for name in desk.files()][3:] == ["mine.py", "more.py", "most.py"]
