@@ -558,3 +558,44 @@ def test_what_is_killed_half_way_never_passes_for_another_order(
         desk.next("--write")
     again = desk.next("--write")
     assert again.code != 0 or [name[4:] for name in desk.files()][3:] == ["mine.py", "more.py", "most.py"]
+
+
+def test_in_a_sparse_checkout_what_is_not_there_is_named(desk: Desk) -> None:
+    desk.commit(merged(revision("003", "002", "mine"), {"app/a.py": "a = 1\n"}))
+    desk.land(revision("003", "002", "theirs"))
+    desk.git("sparse-checkout", "set", "--cone", "app")
+
+    done = desk.next("--write")
+
+    assert done.code == 1
+    assert f"`{VERSIONS}/003_mine.py` is not in the work tree (`git sparse-checkout add` brings its folder)" in done.err
+    desk.git("sparse-checkout", "add", VERSIONS)
+    assert desk.next("--write").code == 0
+    assert "004_mine.py" in desk.files()
+
+
+def test_an_edit_that_git_was_told_to_overlook_stays(desk: Desk) -> None:
+    desk.commit(revision("003", "002", "mine"))
+    desk.land(revision("003", "002", "theirs"))
+    file = desk.work / VERSIONS / "003_mine.py"
+    desk.git("update-index", "--assume-unchanged", f"{VERSIONS}/003_mine.py")
+    file.write_text(f"{file.read_text()}# mine alone\n")
+    before = desk.files()
+
+    done = desk.next("--write")
+
+    assert (done.code, desk.files()) == (1, before)
+    assert "is not what was read" in done.err
+    assert "run it without `--write`: it shows what to change by hand" in done.err
+
+
+def test_a_file_under_a_second_name_and_read_only_keeps_its_mode_and_the_other_its_content(desk: Desk) -> None:
+    desk.put(revision("003", "002", "mine"))
+    desk.land(revision("003", "002", "theirs"))
+    file, other = desk.work / VERSIONS / "003_mine.py", desk.work / "kept.txt"
+    os.link(file, other)
+    file.chmod(0o444)
+    before = other.read_bytes()
+    assert desk.next("--write").code == 0
+    assert other.read_bytes() == before
+    assert (desk.work / VERSIONS / "004_mine.py").stat().st_mode & 0o777 == 0o444

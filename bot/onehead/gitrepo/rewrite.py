@@ -21,6 +21,8 @@ from typing import NamedTuple
 from onehead.errors import OneheadError
 from onehead.revisions.model import FileChange
 
+_AGAIN = "Run the command again. If it says the same, run it without `--write`: it shows what to change by hand."
+
 
 class NotRewritten(OneheadError):
     """A file that was left as it is, and why."""
@@ -31,7 +33,7 @@ class NotRewritten(OneheadError):
         self.path = path
         self.reason = reason
         already = f" Written, and not undone: {', '.join(done)}." if done else " Nothing was written."
-        super().__init__(f"`{path}` {reason}, so it was left as it is.{already}", "Run the command again.")
+        super().__init__(f"`{path}` {reason}, so it was left as it is.{already}", _AGAIN)
 
 
 class _Draft(NamedTuple):
@@ -83,6 +85,8 @@ def _told(path: str) -> Iterator[None]:
         yield
     except _Obstacle as obstacle:
         raise NotRewritten(path, str(obstacle)) from None
+    except FileNotFoundError as error:
+        raise NotRewritten(path, "is not in the work tree (`git sparse-checkout add` brings its folder)") from error
     except OSError as error:
         raise NotRewritten(path, f"can't be changed ({error.strerror})") from error
 
