@@ -15,8 +15,9 @@ import pytest
 
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
+from onehead.forge.errors import Unavailable
 from onehead.forge.intents import Marker, mark
-from onehead.forge.models import Comment, RepositoryName
+from onehead.forge.models import Comment, PullRequest, RepositoryName
 from tests.cli.ci_jobs import leave
 from tests.cli.terminal_runs import Done, runner
 from tests.forgejos.fixtures import Apis, Project, WorkCopies
@@ -349,6 +350,30 @@ def test_whatever_the_job_says_of_itself_the_verdict_is_the_same(
     assert (done.code, done.out[:11]) == (1, "Collision. ")
     assert done.err.startswith("onehead: ")
     assert "password@" not in done.err
+
+
+def test_a_forge_that_does_not_say_who_brought_a_file_is_asked_once(
+    project: Project, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question may wait for minutes, and there may be a hundred."""
+    number, sha = collision(project, added=("020", "021"))
+    for id_, parent in (("0191", "019"), ("0192", "0191"), ("0193", "0192")):
+        project.copy.commit(chain((id_, parent)), f"Add {id_}")
+    project.copy.push()
+    asked: list[str] = []
+
+    def hang(_api: ForgejoApi, _name: RepositoryName, commit: str) -> PullRequest:
+        asked.append(commit)
+        raise Unavailable("Forgejo gave no answer.")
+
+    monkeypatch.setattr(ForgejoApi, "pull_of_commit", hang)
+
+    done = publish(number)
+
+    assert done.code == 1
+    assert len(asked) == 1
+    assert f"onehead: wrote the comment on #{number}.\nonehead: set the status `onehead` of {sha[:10]}.\n" in done.err
+    assert "the pull request behind a commit could not be found. Forgejo gave no answer." in done.err
 
 
 def of_a_fork(project: Project, work_copy: WorkCopies, api_of: Apis) -> tuple[int, str]:
