@@ -160,6 +160,8 @@ def test_whatever_the_forge_answers_the_exit_code_is_that_of_the_verdict(
     assert done.code == 1
     assert done.out.startswith("Collision. ")
     assert "Traceback" not in done.err
+    # A setting of the service says nothing in a job.
+    assert "ONEHEAD_FORGEJO_URL" not in done.err
     assert TOKEN not in done.out + done.err
     assert {call.request.url.host for call in api.calls} == {httpx.URL(ROOT).host}
 

@@ -26,6 +26,7 @@ from onehead.forge.errors import (
     Locked,
     MissingScope,
     NotFound,
+    NotUnderstood,
     Unauthorised,
     Unavailable,
 )
@@ -55,6 +56,10 @@ _FORK_ON_GITHUB = (
     "run on `pull_request_target`, with `permissions:` of `pull-requests: write` and `statuses: write`."
 )
 _PERMISSIONS = "Give the job `permissions:` of `contents: read`, `pull-requests: write` and `statuses: write`."
+_ADDRESS = (
+    "The address is the one that the job's variables name: `FORGEJO_API_URL`, `GITHUB_API_URL` or `CI_FORGE_URL`. Look "
+    "at what answers there."
+)
 _AGAIN = "Run the job again once the forge answers."
 
 
@@ -160,6 +165,8 @@ def _way_out(refused: OneheadError, rights: str) -> str:
     match refused:
         case Unavailable():
             return _AGAIN
+        case NotUnderstood():
+            return _ADDRESS
         case Blocked() | Locked():
             return refused.hint
         case MissingScope():
