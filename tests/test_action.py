@@ -40,7 +40,7 @@ PYTHON = f"""\
 #!{sys.executable}
 import json, os, sys
 with open({{log!r}}, "a") as log:
-    shown = {{{{name: text for name, text in os.environ.items() if name.startswith(("PYTHON", "PIP_"))}}}}
+    shown = {{{{name: text for name, text in os.environ.items() if name.startswith(("PYTHON", "PIP_", "ONEHEAD_T"))}}}}
     log.write(json.dumps({{{{"args": sys.argv[1:], "cwd": os.getcwd(), "env": shown}}}}) + "\\n")
 match sys.argv[1:]:
     case ["-I", "-m", "venv", *_] if os.path.exists(__file__ + ".lacks-venv"):
@@ -315,6 +315,54 @@ def test_a_python_that_is_too_old_or_missing_is_named(project: Project, step: Ru
 
     assert (ran.code, ran.outputs) == (2, {})
     assert "onehead: /nowhere/python3 is no Python 3.11 or newer. Name one as the input `python`" in ran.log
+
+
+def test_a_folder_that_is_not_there_is_no_verdict(project: Project, step: Runs) -> None:
+    ran = step(collide(project), path="app")
+
+    assert (ran.code, ran.outputs) == (2, {})
+    assert (
+        "onehead: there is no folder app in the workspace. Name the one of the checkout as the input `path`." in ran.log
+    )
+
+
+@pytest.mark.parametrize("trigger", ["requirements.lock", "import onehead"])
+def test_an_installation_that_fails_is_no_verdict(trigger: str, project: Project, step: Runs) -> None:
+    """The exit code 1 of pip, or of a Python that finds no onehead, would say that the branch breaks the deploy."""
+    fail = f"if {trigger!r} in ' '.join(sys.argv): sys.exit('no such index')\n"
+    python = PYTHON.format(log="/dev/null").replace("match sys", f"{fail}match sys")
+
+    ran = step(collide(project), programs={"python3": python})
+
+    assert (ran.code, ran.outputs) == (3, {})
+    assert "no such index\nonehead: the line above says what failed, so nothing was judged.\n" in ran.log
+
+
+TALKING = """\
+if sys.argv[1:5] == ["-I", "-m", "onehead", "check"]:
+    sys.stdout.write("x" * 300_000 + "\\n::set-output name=verdict::healthy\\n::warning::" )
+    sys.stdout.flush()
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_is_killed_within_a_line_is_not_judged_and_the_runner_listens_again(project: Project, step: Runs) -> None:
+    python = PYTHON.format(log="/dev/null").replace("match sys.argv[1:]:", f"{TALKING}match sys.argv[1:]:")
+
+    ran = step(collide(project), programs={"python3": python})
+
+    assert (ran.code, ran.outputs["verdict"]) == (137, "not-judged")
+    lines = ran.log.splitlines()
+    silence = next(line.rpartition("::")[2] for line in lines if line.startswith("::stop-commands::"))
+    begin, end = lines.index(f"::stop-commands::{silence}"), lines.index(f"::{silence}::")
+    assert lines[begin + 2 : end] == ["::set-output name=verdict::healthy", "::warning::"]
+    assert 200_000 < len(ran.summary) < 300_000
+
+
+def test_only_the_check_has_the_token(project: Project, step: Runs) -> None:
+    ran = step(collide(project), publish="false")
+
+    assert [each["args"][2] for each in ran.calls if "ONEHEAD_TOKEN" in each["env"]] == ["onehead"]
 
 
 LACKS_VENV = {"python3.lacks-venv": "", "id": "#!/bin/sh\necho 0\n"}

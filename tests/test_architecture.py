@@ -44,7 +44,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "gitrepo": {"child_process", "errors", "revisions.model", "throwaway"},
     "forge": {"errors", "text"},
-    "render": {"errors", "revisions.merge_file", "revisions.parse"},
+    "render": {"errors", "revisions.merge_file", "revisions.parse", "text"},
     "reports": {
         "commands",
         "databases.crash_catalogue",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from onehead.text import code, cut_bytes, cut_words, fence, inline, mermaid, plain
+from onehead.text import code, cut_bytes, cut_words, fence, inline, mermaid, plain, unheard
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 HOSTILE = st.text(
@@ -266,3 +266,15 @@ def test_cut_words_fits(text: str, limit: int) -> None:
 )
 def test_cut_words_ends_with_a_word(text: str, limit: int, result: str) -> None:
     assert cut_words(text, limit) == result
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error::x\n  ::y::", ":\u200b:error::x\n  :\u200b:y::"),
+        ("a ##[add-mask]b", "a ##\u200b[add-mask]b"),
+        ("a::b: c\n# [x]", "a::b: c\n# [x]"),
+    ],
+)
+def test_no_runner_finds_a_command(text: str, shown: str) -> None:
+    assert unheard(text) == shown

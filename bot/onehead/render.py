@@ -53,16 +53,26 @@ def environment() -> Environment:
 
 
 def html(name: str, values: Mapping[str, object]) -> str:
-    """A page of `templates/page/`: every value in it is escaped, and a missing one is an error."""
-    return _pages().get_template(name).render(values)
+    """A page of `templates/page/`: every value in it is escaped, and a missing one is an error.
+
+    What can't be seen is left out of values, and half characters, which no page can hold, become others: a branch may
+    have any bytes as its name.
+    """
+    return _pages().get_template(name).render(values).encode("utf-8", "replace").decode("utf-8")
 
 
 @cache
 def _pages() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
 
-    folder = os.path.join(templates_folder(), "page")
-    return Environment(loader=FileSystemLoader(folder), undefined=StrictUndefined, autoescape=True, **_LAYOUT)
+    from onehead.text import visible  # noqa: PLC0415
+
+    def seen(value: object) -> object:
+        """A value as it is put into a page; what is marked as safe is no plain text, and stays."""
+        return visible(value) if type(value) is str else value
+
+    loader = FileSystemLoader(os.path.join(templates_folder(), "page"))
+    return Environment(loader=loader, undefined=StrictUndefined, autoescape=True, finalize=seen, **_LAYOUT)
 
 
 _LAYOUT: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}

@@ -123,6 +123,15 @@ def visible(text: str) -> str:
     )
 
 
+def unheard(text: str) -> str:
+    """Text in which the runner of a CI job finds no command: `::name::` begins a line, `##[name]` is anywhere in it.
+
+    Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands, and the runner's own
+    `ActionCommand`, which still obeys the older form and overlooks spaces before the newer one.
+    """
+    return re.sub(r"(?m)^[ \t]*:(?=:)|##(?=\[)", lambda match: match[0] + _BREAK, text)
+
+
 def _referenced(text: str) -> str:
     return re.sub(_MARKUP, lambda match: _reference(match[0]), text)
 

@@ -21,7 +21,7 @@ from tests.cli.ci_jobs import (
     woodpecker,
 )
 from tests.cli.terminal_runs import Run, story
-from tests.migrations import merged, revision
+from tests.migrations import merged, project, revision
 from tests.repositories import Repository
 
 NAMES = {
@@ -484,3 +484,23 @@ def test_what_is_pushed_counts_and_not_what_is_checked_out(
     assert first(done.out).startswith("Collision. Judged oauth (")
     monkeypatch.setenv("PRE_COMMIT_TO_REF", "f" * 40)
     assert first(run("check").out).startswith("Healthy. Judged fine (")
+
+
+def test_what_a_head_is_called_gives_the_runner_no_command(
+    origin: Repository, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder whose name is one begins a line of the text, and a message may hold the older form."""
+    folder = "::add-mask::a/migrations"
+    files = {f"{folder.partition('/')[0]}/alembic.ini": "[alembic]\nscript_location = migrations\n"}
+    files |= {f"{folder}/env.py": project()["alembic/env.py"], **revision("2", "9", versions=f"{folder}/versions")}
+    message = revision("007", "002", "x")["alembic/versions/007_x.py"].replace('"""x', '"""##[error]x')
+    origin.branch("evil", "main")
+    origin.commit("evil", {**files, "alembic/versions/007_x.py": message})
+    github(origin, tmp_path / "job", "evil").enter(monkeypatch)
+
+    done = run("check")
+
+    assert done.code == 1
+    assert "add-mask" in done.out
+    assert "[error]x" in done.out
+    assert [line for line in done.out.splitlines() if line.lstrip().startswith("::") or "##[" in line] == []

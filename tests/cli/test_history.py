@@ -226,3 +226,19 @@ def test_a_bar_on_a_terminal_only(shop: Repository, run: Run, monkeypatch: pytes
     assert main(["history", "--repo", str(shop.path)]) == 0
     assert "Looking back" in terminal.getvalue()
     assert re.search(r"\d+/\d+", terminal.getvalue())
+
+
+def test_a_message_and_a_name_may_be_as_long_as_anybody_likes(run: Run, tmp_path: Path) -> None:
+    """Each incident tells of its commits, so they are cut."""
+    repo = Repository(tmp_path / "shop.git")
+    repo.commit("main", merged(project(), chain(("001", None), ("002", "001"))), "Begin")
+    long = f"{'a' * 50_000} <a@example.com>"
+    repo.commit(
+        "main", revision("003", "001", "fork"), "Merge pull request '" + "' (#1) from a into " * 20_000, author=long
+    )
+    done = run("history", "--repo", repo.path, "--target", "main", "--format", "json")
+    assert done.code == 0
+    [incident] = done.json["incidents"]
+    assert [len(name) for name in incident["authors"]] == [200]
+    assert (len(incident["began"]["subject"]), len(incident["began"]["author"])) == (1000, 200)
+    assert incident["began"]["pull"] == 1

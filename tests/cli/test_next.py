@@ -576,3 +576,106 @@ def test_a_merge_in_progress_with_a_conflict_is_left_as_it_is(desk: Desk) -> Non
     assert b"<<<<<<<" in before["003_same.py"]
     desk.next("--write")
     assert (desk.files(), desk.git("ls-files", "--stage")) == (before, index)
+
+
+def three_with_the_number_of_theirs(desk: Desk) -> dict[str, bytes]:
+    """Three of one's own, of which the first has the number and id of one that has landed."""
+    desk.put(merged(revision("003", "002", "mine"), revision("004", "003", "more"), revision("005", "004", "most")))
+    desk.land(revision("003", "002", "theirs"))
+    return desk.files()
+
+
+MOVED = ["001_t001.py", "002_t002.py", "003_theirs.py", "006_mine.py", "007_more.py", "008_most.py"]
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_what_is_interrupted_is_undone_and_can_be_repeated(
+    step: int, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = three_with_the_number_of_theirs(desk)
+    steps = iter(range(6))
+    names: list[tuple[Any, str]] = [(Path, "replace"), (os, "link")]
+
+    def until(call: Any) -> Any:
+        def stepping(*args: Any) -> Any:
+            if next(steps, None) == step:
+                raise KeyboardInterrupt
+            return call(*args)
+
+        return stepping
+
+    with monkeypatch.context() as patched:
+        for place, name in names:
+            patched.setattr(place, name, until(getattr(place, name)))
+        done = desk.next("--write")
+
+    assert (done.code, desk.files()) == (130, before)
+    assert desk.next("--write").code == 0
+    assert list(desk.files()) == MOVED
+    assert desk.is_healthy()
+
+
+@pytest.mark.parametrize("step", range(1, 6))
+def test_what_is_killed_half_way_never_passes_for_another_order(
+    step: int, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More and most build on mine: they may never end up before it."""
+    three_with_the_number_of_theirs(desk)
+    steps = iter(range(6))
+
+    def until(call: Any) -> Any:
+        def stepping(*args: Any) -> Any:
+            if next(steps, None) == step:
+                raise KeyboardInterrupt
+            return call(*args)
+
+        return stepping
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rewrite, "_undone", lambda _draft: True)
+        patched.setattr(Path, "replace", until(Path.replace))
+        patched.setattr(os, "link", until(os.link))
+        desk.next("--write")
+    again = desk.next("--write")
+    assert again.code != 0 or [name[4:] for name in desk.files()][3:] == ["mine.py", "more.py", "most.py"]
+
+
+def test_in_a_sparse_checkout_what_is_not_there_is_named(desk: Desk) -> None:
+    desk.commit(merged(revision("003", "002", "mine"), {"app/a.py": "a = 1\n"}))
+    desk.land(revision("003", "002", "theirs"))
+    desk.git("sparse-checkout", "set", "--cone", "app")
+
+    done = desk.next("--write")
+
+    assert done.code == 1
+    assert f"`{VERSIONS}/003_mine.py` is not in the work tree (`git sparse-checkout add` brings its folder)" in done.err
+    desk.git("sparse-checkout", "add", VERSIONS)
+    assert desk.next("--write").code == 0
+    assert "004_mine.py" in desk.files()
+
+
+def test_an_edit_that_git_was_told_to_overlook_stays(desk: Desk) -> None:
+    desk.commit(revision("003", "002", "mine"))
+    desk.land(revision("003", "002", "theirs"))
+    file = desk.work / VERSIONS / "003_mine.py"
+    desk.git("update-index", "--assume-unchanged", f"{VERSIONS}/003_mine.py")
+    file.write_text(f"{file.read_text()}# mine alone\n")
+    before = desk.files()
+
+    done = desk.next("--write")
+
+    assert (done.code, desk.files()) == (1, before)
+    assert "is not what was read" in done.err
+    assert "run it without `--write`: it shows what to change by hand" in done.err
+
+
+def test_a_file_under_a_second_name_and_read_only_keeps_its_mode_and_the_other_its_content(desk: Desk) -> None:
+    desk.put(revision("003", "002", "mine"))
+    desk.land(revision("003", "002", "theirs"))
+    file, other = desk.work / VERSIONS / "003_mine.py", desk.work / "kept.txt"
+    os.link(file, other)
+    file.chmod(0o444)
+    before = other.read_bytes()
+    assert desk.next("--write").code == 0
+    assert other.read_bytes() == before
+    assert (desk.work / VERSIONS / "004_mine.py").stat().st_mode & 0o777 == 0o444

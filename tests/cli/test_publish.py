@@ -120,6 +120,74 @@ def test_what_is_right_is_not_written_again(job: Repository, api: respx.MockRout
     assert (len(sent(api, "POST")), sent(api, "PATCH"), len(there)) == (before, [], 1)
 
 
+JUNK: list[dict[str, Any]] = [
+    {"text": "<html>a proxy</html>"},
+    {"json": []},
+    {"json": {"id": "x"}},
+    {"json": None},
+    {"content": b"[" * 100_000},
+    {"content": b"9" * 5000},
+    {"content": b'"\\ud800'},
+    {"json": {}, "headers": {"X-Total-Count": "9" * 5000}},
+    {"status_code": 302, "headers": {"Location": "https://evil.test/api"}},
+    {"status_code": 302, "headers": {"Location": "//[evil"}},
+    {"status_code": 302},
+    {"status_code": 204},
+    *({"status_code": code, "json": {"message": f"it is {TOKEN}"}} for code in (401, 403, 404, 409, 422, 423)),
+]
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=lambda junk: repr(junk)[:40])
+@pytest.mark.parametrize("place", ["first", "reads", "writes"])
+def test_whatever_the_forge_answers_the_exit_code_is_that_of_the_verdict(
+    place: str, junk: dict[str, Any], job: Repository, api: respx.MockRouter, run: Run
+) -> None:
+    _, sha = answers(api, job)
+    answer = {"status_code": 200} | junk
+    match place:
+        case "first":
+            api.get("/user").respond(**answer)
+        case "reads":
+            for path in (COMMENTS, f"{PATH}/commits/{sha}/statuses"):
+                api.get(path).respond(**answer)
+            api.get(url__regex=r".*/commits/.*/pulls").respond(**answer)
+        case "writes":
+            api.post(COMMENTS).respond(**answer)
+            api.post(f"{PATH}/statuses/{sha}").respond(**answer)
+
+    done = run("check", "--publish")
+
+    assert done.code == 1
+    assert done.out.startswith("Collision. ")
+    assert "Traceback" not in done.err
+    # A setting of the service says nothing in a job.
+    assert "ONEHEAD_FORGEJO_URL" not in done.err
+    assert TOKEN not in done.out + done.err
+    assert {call.request.url.host for call in api.calls} == {httpx.URL(ROOT).host}
+
+
+def test_a_defect_hides_no_verdict_and_shows_no_text_of_its_own(
+    job: Repository, api: respx.MockRouter, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(api, job)
+
+    def fail(*_: object) -> None:
+        raise ValueError(TOKEN)
+
+    monkeypatch.setattr("onehead.forge.api.ForgejoApi.create_comment", fail)
+    first = run("check", "--publish")
+    monkeypatch.setattr("onehead.forge.github.GitHubApi.pull", fail)
+    second = run("check", "--publish")
+
+    said = "Something is wrong inside onehead (ValueError, fail in test_publish.py). Report this. It changes nothing "
+    said += "in the verdict."
+    assert (first.code, second.code) == (1, 1)
+    status, told = first.err.splitlines()
+    assert status.startswith("onehead: set the status")
+    assert told == f"onehead: #12: its page could not be brought up to date. {said}"
+    assert second.err == f"onehead: not published: {said}\n"
+
+
 @pytest.mark.parametrize(
     ("fork", "own", "way"),
     [

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import socket
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 import respx
 
 from onehead.errors import UsageError
+from onehead.forge import client
 from onehead.forge.client import TRIES, Connection
 from onehead.forge.errors import NotFound, NotUnderstood, Refused, StateConflict, Unavailable
 from tests.forge.swagger_samples import ROOT, TOKEN
@@ -329,3 +332,52 @@ def test_half_characters_can_be_sent(connection: Connection, forge: respx.MockRo
     forge.post("/x").respond(201, json={})
     connection.send("POST", "/x", {"body": "caf\udce9 ☕"})
     assert forge.calls.last.request.content == b'{"body": "caf\\udce9 \\u2615"}'
+
+
+class Dripping(httpx.SyncByteStream):
+    """A body in parts of which each takes its time; `on_part` is told of each."""
+
+    def __init__(self, parts: int, size: int, on_part: Callable[[], object] = lambda: None) -> None:
+        self._parts, self._size, self._on_part = parts, size, on_part
+
+    def __iter__(self) -> Iterator[bytes]:
+        for _ in range(self._parts):
+            self._on_part()
+            yield b" " * self._size
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_answer_that_is_too_large_is_not_read_to_its_end(
+    packed: bool, connection: Connection, forge: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "MAX_ANSWER", 1024**2)
+    seen: list[int] = []
+    stream = Dripping(1000, 64 * 1024, lambda: seen.append(1))
+    bomb = httpx.Response(200, content=gzip.compress(b" " * 1024**2 * 20), headers={"Content-Encoding": "gzip"})
+    forge.get("/user").mock(return_value=bomb if packed else httpx.Response(200, stream=stream))
+    with pytest.raises(NotUnderstood, match=r"The answer to GET /user is larger than 1 MiB"):
+        connection.get("/user")
+    assert len(seen) < 20
+
+
+def test_an_answer_that_never_ends_is_given_up(
+    connection: Connection, forge: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("onehead.forge.client.time.monotonic", lambda: clock[0])
+
+    def pass_time() -> None:
+        clock[0] += 29.0
+
+    forge.get("/user").mock(side_effect=lambda _: httpx.Response(200, stream=Dripping(10**6, 1, pass_time)))
+    with pytest.raises(Unavailable, match="it did not end within 120 seconds"):
+        connection.get("/user")
+    assert clock[0] < TRIES * 200
+
+
+@pytest.mark.parametrize("total", ["9" * 5000, "²", "-1", ""])
+def test_a_total_that_is_no_number_counts_for_nothing(
+    total: str, connection: Connection, forge: respx.MockRouter
+) -> None:
+    forge.get("/x").mock(return_value=httpx.Response(200, json=[], headers={b"X-Total-Count": total.encode("latin-1")}))
+    assert connection.send("GET", "/x").total is None

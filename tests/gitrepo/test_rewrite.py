@@ -14,6 +14,7 @@ from onehead.revisions.model import FileChange
 OLD = b"down_revision = '1'\n"
 NEW = b"down_revision = '2'\n"
 CHANGE = FileChange("v/a.py", NEW)
+SPARSE = "is not in the work tree (`git sparse-checkout add` brings its folder)"
 
 
 @pytest.fixture
@@ -73,7 +74,11 @@ def test_neither_a_link_nor_what_is_behind_one_is_touched(top: Path) -> None:
     [
         (CHANGE._replace(data=None), {"v/a.py": OLD}, "would be deleted or created, which only you should do"),
         (CHANGE, {}, "would be deleted or created, which only you should do"),
-        (CHANGE._replace(path="v/none.py"), {"v/none.py": OLD}, "can't be changed (No such file or directory)"),
+        (
+            CHANGE._replace(path="v/none.py"),
+            {"v/none.py": OLD},
+            "is not in the work tree (`git sparse-checkout add` brings its folder)",
+        ),
         (CHANGE._replace(path="v"), {"v": OLD}, "is no ordinary file"),
         (CHANGE._replace(new_path="v/c.py"), {"v/a.py": OLD}, "would become `v/c.py`, which exists already"),
     ],
@@ -107,3 +112,37 @@ def test_a_full_disk_leaves_everything_as_it_is(top: Path, monkeypatch: pytest.M
     with pytest.raises(NotRewritten, match=r"`v/b\.py` can't be changed \(No space left on device\)"):
         rewrite(top, [CHANGE, FileChange("v/b.py", NEW)], {"v/a.py": OLD, "v/b.py": OLD})
     assert left(top) == {"v/a.py": OLD, "v/b.py": OLD}
+
+
+def test_of_several_files_all_are_written_or_none(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one is edited in the moment in which the first has been written; the edit stays."""
+    (top / "v/b.py").write_bytes(OLD)
+    changes = [CHANGE._replace(new_path="v/c.py"), CHANGE._replace(path="v/b.py", new_path="v/d.py")]
+    link = os.link
+
+    def edit(*places: Path) -> None:
+        link(*places)
+        (top / "v/a.py").write_bytes(b"edited\n")
+
+    monkeypatch.setattr(os, "link", edit)
+    with pytest.raises(NotRewritten, match=r"`v/a.py` has changed meanwhile.* Nothing was written\."):
+        rewrite(top, changes, {"v/a.py": OLD, "v/b.py": OLD})
+    found = {path.name: path.read_bytes() for path in (top / "v").iterdir()}
+    assert found == {"a.py": b"edited\n", "b.py": OLD}
+
+
+def test_what_somebody_has_edited_since_is_not_undone_and_named(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (top / "v/b.py").write_bytes(OLD)
+    link = os.link
+
+    def edit(*places: Path) -> None:
+        link(*places)
+        (top / "v/a.py").write_bytes(b"edited\n")
+        (top / "v/d.py").unlink()
+        (top / "v/d.py").write_bytes(b"and this\n")
+
+    monkeypatch.setattr(os, "link", edit)
+    changes = [CHANGE, CHANGE._replace(path="v/b.py", new_path="v/d.py")]
+    with pytest.raises(NotRewritten, match=r"Written, and not undone: v/b.py\."):
+        rewrite(top, changes, {"v/a.py": OLD, "v/b.py": OLD})
+    assert (top / "v/d.py").read_bytes() == b"and this\n"

@@ -12,6 +12,7 @@ import pytest
 
 from onehead.reports.page import (
     PER_PAGE,
+    GraphQuestion,
     ListPart,
     ListQuestion,
     ago,
@@ -21,8 +22,21 @@ from onehead.reports.page import (
     repository_page,
     styles,
 )
-from onehead.reports.page_model import CONDITIONS, Condition, RepositoryGraph, ShownRepository
-from tests.page_samples import FORGE, FORKED, GRAPH, HOSTILE, LEAGUE, NOTHING, NOW, SHOP, healthy, world
+from onehead.reports.page_model import (
+    CONDITIONS,
+    Condition,
+    EnvironmentGraph,
+    GraphRow,
+    ProposedRows,
+    RepositoryGraph,
+    ShownDatabase,
+    ShownEnvironment,
+    ShownPull,
+    ShownRepository,
+    ShownTarget,
+    TargetGraph,
+)
+from tests.page_samples import FORGE, FORKED, GRAPH, HOSTILE, LEAGUE, NOTHING, NOW, SHOP, healthy, sharing, world
 
 VOID = {"meta", "input", "link", "br"}
 
@@ -124,6 +138,33 @@ def test_what_a_repository_says_is_text() -> None:
         assert text in words
     assert '"><script>alert(1)</script>' in words
     assert "<img src=x onerror=alert(1)>" in listed({"eve/hostile": HOSTILE}).words
+
+
+HALF = "a\udcff\ud800\u202eb"
+"""Bytes that are no UTF-8, half a character of JSON, and what turns the reading round: a branch may be named so."""
+
+
+def test_any_text_at_all_makes_a_page_and_nothing_in_it_is_hidden() -> None:
+    shown = ShownRepository(
+        NOW,
+        (ShownTarget(HALF, HALF, "ok", HALF, None, (ShownEnvironment(HALF, (HALF,), 1, 1),)),),
+        (ShownPull(1, HALF, HALF, HALF, HALF, "ok", HALF, rivals=(sharing(2, HALF),)),),
+        (ShownDatabase(HALF, HALF, (HALF,), HALF, None, (HALF,)),),
+        trouble=HALF,
+        url=f"https://forge.example.org/{HALF}",
+    )
+    chain = EnvironmentGraph(HALF, (GraphRow(HALF, (), HALF, HALF, HALF, HALF, labels=(HALF,)),))
+    graph = RepositoryGraph(
+        (TargetGraph(HALF, HALF, (chain,)), TargetGraph("main", HALF, (chain,))),
+        (ProposedRows(1, HALF, HALF, (GraphRow("b", (HALF,), HALF, HALF, HALF, HALF, 1),)),),
+    )
+    question = GraphQuestion(HALF, (HALF,))
+    one = repository_page(HALF, shown, graph, FORGE, NOW, question)
+    several = list_page(part({HALF: shown}, ListQuestion(HALF[:1])), {HALF: shown}, FORGE, NOW)
+    for page in (one, several):
+        page.encode("utf-8")
+        assert "a\ufffd\ufffdb" in Document(page).words
+    assert "\u202e" not in several
 
 
 def test_the_list_begins_with_what_is_worst() -> None:

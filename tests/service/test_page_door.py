@@ -130,6 +130,13 @@ def test_a_path_is_handed_on_as_it_is_named() -> None:
     assert ask("/repositories/acme/shop/more", headers=SIGNED_IN).status_code == 404
 
 
+@pytest.mark.parametrize("name", ["a" * 300, "shop%00", "shop%0A", "%ff%fe%1b"])
+def test_what_is_no_name_is_looked_for_nowhere(name: str) -> None:
+    """PostgreSQL refuses some of them, and long ones would take the room of jobs on the way to the engine."""
+    answer = ask(f"/repositories/acme/{name}", headers=SIGNED_IN)
+    assert (answer.status_code, "No repository has such a name." in answer.text) == (404, True)
+
+
 @pytest.mark.parametrize("headers", [SIGNED_IN, {}])
 def test_every_answer_is_shut_off(headers: dict[str, str]) -> None:
     found = ask(headers=headers).headers

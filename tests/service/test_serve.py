@@ -183,6 +183,32 @@ def test_a_page_is_made_in_the_process_of_the_engine_and_keeps_nothing_waiting(
     assert process.exit_code() == 0
 
 
+@pytest.mark.slow
+def test_pages_that_nobody_waits_for_any_more_take_no_more_room(started: Callable[..., Process]) -> None:
+    """As where PostgreSQL hangs: each of them holds a connection to it that jobs need."""
+    process = started()
+    address, signed_in = f"{process.root}/repositories", ("ann", PAGE_TOKEN)
+
+    def pages() -> int:
+        return len([each for each in process.events() if each.startswith("page")])
+
+    with ThreadPoolExecutor(MAX_PAGES) as asking:
+        asked = [asking.submit(httpx.get, address, auth=signed_in, timeout=PATIENCE) for _ in range(MAX_PAGES)]
+        given_up = [each.result(PATIENCE) for each in asked]
+    assert {(each.status_code, "said nothing within" in each.text) for each in given_up} == {(503, True)}
+    assert pages() == MAX_PAGES
+
+    busy = httpx.get(address, auth=signed_in)
+
+    assert (busy.status_code, "Too many pages are asked for at once." in busy.text) == (503, True)
+    assert pages() == MAX_PAGES
+    process.tell("page-may-come")
+    assert eventually(lambda: httpx.get(address, auth=signed_in).status_code == 200)
+    process.tell("job-may-end")
+    process.end()
+    assert process.exit_code() == 0
+
+
 def processes_of(process: Process) -> list[int]:
     """The processes that a service has started."""
     found = []

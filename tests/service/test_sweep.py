@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from onehead.errors import OneheadError
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import PAGE, ListPage
 from onehead.forge.errors import Refused, Unavailable
@@ -232,6 +233,18 @@ def test_a_page_that_is_switched_on_later_is_filled_by_the_next_sweep_and_then_k
     lists.after(days=1)
     sweep()
     assert page.conditions().keys() == {*everything[1:]} - {gone}
+
+
+def test_what_could_never_be_looked_at_and_is_gone_is_shown_no_longer(lists: Lists) -> None:
+    """As one that was renamed while the forge gave no answer: its old name is remembered by nothing but the page."""
+    page = PageStore(OwnShelf())
+    sweep = Sweeps(lists, page=page)
+    [first, *_] = sweep()
+    for name in (first, "owner1/former-name"):
+        page.fail(name, OneheadError("The forge gave no answer."))
+    lists.after(days=1, minutes=1)
+    sweep()
+    assert page.conditions() == {first: "troubled"}
 
 
 def test_what_the_settings_leave_out_from_now_on_is_still_known(sweep: Sweeps, lists: Lists) -> None:

@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
+from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
+from onehead.forge.errors import Unavailable
 from onehead.forge.intents import Marker, mark
+from onehead.forge.models import Comment, PullRequest, RepositoryName
 from tests.cli.ci_jobs import leave
 from tests.cli.terminal_runs import Done, runner
 from tests.forgejos.fixtures import Apis, Project, WorkCopies
@@ -287,6 +290,90 @@ def test_a_copied_marker_keeps_the_comment_away_and_not_the_status(project: Proj
     assert done.err.startswith(f"onehead: {project.owner.name} comments on #{number} as onehead already")
     assert len(comments(project, number)) == 1
     assert statuses(project, sha)[0][1] == "failure"
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["the same account", "another account"])
+def test_of_two_jobs_at_once_one_comment_is_left(
+    own: bool, project: Project, publish: Publish, job_of: JobTokens, api_of: Apis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other job, with its own token, writes after this one has looked and before it writes."""
+    number, _ = collision(project, added=("020", "021"))
+    job = api_of(job_of())
+    create = ForgejoApi.create_comment
+    others: list[int] = []
+
+    def both(api: ForgejoApi, name: RepositoryName, page: int, body: str) -> Comment:
+        path = f"{project.repository.path}/issues/{page}/comments"
+        others.append(job.call("POST", path, {"body": body}, expect=201)["id"])
+        return create(api, name, page, body)
+
+    monkeypatch.setattr(ForgejoApi, "create_comment", both)
+
+    done = publish(number, variables={"ONEHEAD_TOKEN": project.owner.token} if own else {})
+
+    assert done.code == 1
+    assert [each["id"] for each in comments(project, number)] == others
+
+
+def test_what_other_workflows_have_forged_many_times_ends_in_one_comment(
+    project: Project, publish: Publish, job_of: JobTokens, api_of: Apis
+) -> None:
+    number, _ = collision(project, added=("020", "021"))
+    job, path = api_of(job_of()), f"{project.repository.path}/issues/{number}/comments"
+    facts: dict[str, object] = {"state": "ended", "as": "Resolved", "repair": 10**9}
+    for _ in range(3):
+        job.call("POST", path, {"body": mark(Marker("verdict", facts=facts), "x" * 60_000)}, expect=201)
+
+    assert publish(number).code == 1
+
+    [comment] = comments(project, number)
+    assert comment["body"].startswith('<!-- onehead:verdict v1 {"state":"problem"} -->\n')
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"GITHUB_EVENT_PATH": "/dev/zero"},
+        {"GITHUB_EVENT_PATH": "/nowhere"},
+        {"GITHUB_EVENT_PATH": "", "GITHUB_REF": f"refs/pull/{'9' * 5000}/head"},
+        {"GITHUB_REPOSITORY": "../../x?y=z"},
+        {"GITHUB_API_URL": "http://user:password@127.0.0.1:9/api/v1"},
+        {"GITHUB_API_URL": "file:///etc/passwd"},
+    ],
+    ids=str,
+)
+def test_whatever_the_job_says_of_itself_the_verdict_is_the_same(
+    variables: dict[str, str], project: Project, publish: Publish
+) -> None:
+    number, _ = collision(project)
+    done = publish(number, variables=variables)
+    assert (done.code, done.out[:11]) == (1, "Collision. ")
+    assert done.err.startswith("onehead: ")
+    assert "password@" not in done.err
+
+
+def test_a_forge_that_does_not_say_who_brought_a_file_is_asked_once(
+    project: Project, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question may wait for minutes, and there may be a hundred."""
+    number, sha = collision(project, added=("020", "021"))
+    for id_, parent in (("0191", "019"), ("0192", "0191"), ("0193", "0192")):
+        project.copy.commit(chain((id_, parent)), f"Add {id_}")
+    project.copy.push()
+    asked: list[str] = []
+
+    def hang(_api: ForgejoApi, _name: RepositoryName, commit: str) -> PullRequest:
+        asked.append(commit)
+        raise Unavailable("Forgejo gave no answer.")
+
+    monkeypatch.setattr(ForgejoApi, "pull_of_commit", hang)
+
+    done = publish(number)
+
+    assert done.code == 1
+    assert len(asked) == 1
+    assert f"onehead: wrote the comment on #{number}.\nonehead: set the status `onehead` of {sha[:10]}.\n" in done.err
+    assert "the pull request behind a commit could not be found. Forgejo gave no answer." in done.err
 
 
 def of_a_fork(project: Project, work_copy: WorkCopies, api_of: Apis) -> tuple[int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from shlex import join
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from onehead.cli.sides import PreparedWork, again, examined
 from onehead.reports.terminal import is_repairable, named_again, report
 from onehead.screen import painter
+from onehead.text import unheard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +30,8 @@ def run(options: argparse.Namespace) -> int:
         repairs = work.repairs()
         examination = repairs.examination if repairs else work.examination
         if options.format == "text":
-            sys.stdout.write(_text(work, examination, options))
+            text = _text(work, examination, options)
+            sys.stdout.write(unheard(text) if os.environ.get("GITHUB_ACTIONS") == "true" else text)
         else:
             sys.stdout.write(_for_programs(work, examination, repairs.changes if repairs else {}, options.format))
         if options.publish:

@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING
 
 from onehead.cli.pipeline import ForgeOfJob, Pipeline, forge_of
@@ -24,6 +26,7 @@ from onehead.forge.errors import (
     Locked,
     MissingScope,
     NotFound,
+    NotUnderstood,
     Unauthorised,
     Unavailable,
 )
@@ -53,6 +56,10 @@ _FORK_ON_GITHUB = (
     "run on `pull_request_target`, with `permissions:` of `pull-requests: write` and `statuses: write`."
 )
 _PERMISSIONS = "Give the job `permissions:` of `contents: read`, `pull-requests: write` and `statuses: write`."
+_ADDRESS = (
+    "The address is the one that the job's variables name: `FORGEJO_API_URL`, `GITHUB_API_URL` or `CI_FORGE_URL`. Look "
+    "at what answers there."
+)
 _AGAIN = "Run the job again once the forge answers."
 
 
@@ -70,12 +77,22 @@ def upload(work: PreparedWork, examination: Examination, sarif: str) -> None:
 
 @contextmanager
 def _saying(what: str) -> Iterator[None]:
-    """A context that says what is raised in it, and goes on."""
+    """A context that says what is raised in it, and goes on: the verdict is there already."""
     sys.stdout.flush()
     try:
         yield
     except OneheadError as trouble:
         _say(f"{what}: {trouble.message}", trouble.hint)
+    except Exception as defect:
+        _say(f"{what}: {_defect(defect)}")
+
+
+def _defect(error: Exception) -> str:
+    """What to say of what nobody foresaw; where it happened, but no text of its own: that may hold anything."""
+    place = extract_tb(error.__traceback__)[-1:]
+    where = f", {place[0].name} in {Path(place[0].filename).name}" if place else ""
+    what = f"{type(error).__name__}{where}"
+    return f"Something is wrong inside onehead ({what}). Report this. It changes nothing in the verdict."
 
 
 def _say(sentence: str, hint: str = "") -> None:
@@ -129,11 +146,12 @@ def _tell_pull(work: PreparedWork, examination: Examination) -> None:
     for each in made.done:
         _say(each)
     for trouble in made.troubles:
-        error = trouble.error
+        error, failed = trouble.error, f"{trouble.subject}: {trouble.doing}."
         if not isinstance(error, OneheadError):
-            raise error
+            _say(f"{failed} {_defect(error)}")
+            continue
         rights = _rights(forge, from_fork=made.from_fork) if made.by_job else _ANOTHER_ACCOUNT
-        _say(f"{trouble.subject}: {trouble.doing}. {error.message}", _way_out(error, rights))
+        _say(f"{failed} {error.message}", _way_out(error, rights))
 
 
 def _rights(forge: ForgeOfJob, *, from_fork: bool = False) -> str:
@@ -148,6 +166,8 @@ def _way_out(refused: OneheadError, rights: str) -> str:
     match refused:
         case Unavailable():
             return _AGAIN
+        case NotUnderstood():
+            return _ADDRESS
         case Blocked() | Locked():
             return refused.hint
         case MissingScope():

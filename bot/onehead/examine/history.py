@@ -52,6 +52,10 @@ MAX_JUDGED = 100_000_000
 _MAX_SIDES = 8
 """Branches that one commit merged, of which each is judged."""
 
+_MAX_AUTHOR = 200
+_MAX_SUBJECT = 1000
+"""Characters: each incident tells of its commits, and a message may be as long as anybody likes."""
+
 _AT_ONCE = 64
 """Files that are read before their bytes are counted."""
 
@@ -121,7 +125,8 @@ def look_back(
 
 def _past(each: LineCommit) -> PastCommit:
     commit = each.commit
-    return PastCommit(commit.sha, each.parents, commit.author_name, each.committed, commit.subject)
+    name, subject = commit.author_name[:_MAX_AUTHOR], commit.subject[:_MAX_SUBJECT]
+    return PastCommit(commit.sha, each.parents, name, each.committed, subject)
 
 
 def _shallow(git: Git, first: PastCommit) -> str:
@@ -317,10 +322,10 @@ def _origins(git: Git, history: History, memory: Memory, watch: Watch) -> Iterat
 def _authors(git: Git, commit: PastCommit, incident: Incident) -> tuple[str, ...]:
     """Who added the files that an incident is about; of files that were only changed, whose commit was merged."""
     found = introduced(git, incident.paths, commit.sha, [commit.parents[0]])
-    names = [found[path].author_name for path in sorted(found)]
+    names = [found[path].author_name[:_MAX_AUTHOR] for path in sorted(found)]
     if not names:
         brought = describe(git, commit.parents[1:2] or [commit.sha])
-        names = [each.author_name for each in brought.values()]
+        names = [each.author_name[:_MAX_AUTHOR] for each in brought.values()]
     return tuple(dict.fromkeys(names))
 
 

@@ -26,6 +26,11 @@ TRIES = 4
 MAX_WAIT = 20.0  # seconds; whoever is told to wait longer should not sleep in the middle of a job
 _MAX_HOPS = 3  # a renamed owner and a renamed repository are one hop each
 _MAX_PAGES = 10_000
+MAX_ANSWER = 64 * 1024 * 1024
+"""Bytes of one answer, unpacked; the comments of a page come in one piece, and 10,000 long ones are a third of it."""
+SECONDS_FOR_ANSWER = 120.0
+"""From a request until its answer has arrived as a whole, however steadily it drips."""
+_MAX_DIGITS = 9
 _AT_ITSELF = (
     "Set ONEHEAD_FORGEJO_URL to the address that Forgejo itself answers at (https, host and sub-path): the token is "
     "sent to no other."
@@ -210,8 +215,9 @@ class Connection:
         for _hop in range(_MAX_HOPS + 1):
             begun, status = time.monotonic(), None
             try:
-                response = self._http.request(method, url, content=content, params=query, headers=headers)
-                status = response.status_code
+                with self._http.stream(method, url, content=content, params=query, headers=headers) as response:
+                    status = response.status_code
+                    body = _body(request, response, begun + SECONDS_FOR_ANSWER)
             except httpx.RequestError as error:
                 reason = self._clean(str(error)) or type(error).__name__
                 server = httpx.URL(self._root).netloc.decode("ascii")
@@ -223,7 +229,7 @@ class Connection:
             finally:
                 self._on_request(method, status, time.monotonic() - begun)
             if response.status_code not in {301, 302, 307, 308}:
-                return self._read(request, response)
+                return self._read(request, response, body)
             url, query = self._moved(request, response), None
         raise NotUnderstood(
             f"{request} was redirected more than {_MAX_HOPS} times, the last time to {_host(response)}.", _AT_ITSELF
@@ -241,27 +247,27 @@ class Connection:
             )
         return f"{self._root}/{rest}"
 
-    def _read(self, request: str, response: httpx.Response) -> ApiAnswer:
+    def _read(self, request: str, response: httpx.Response, body: bytes) -> ApiAnswer:
         if not response.is_success:
             asked = seconds_to_wait(response.headers.get("Retry-After"), datetime.now(UTC))
-            error = refusal(response.status_code, request, self._message(response), asked, self._dialect.name)
+            error = refusal(response.status_code, request, self._message(response, body), asked, self._dialect.name)
             if isinstance(error, Unavailable):
                 raise _Failed(error, harmless=response.status_code == 429)
             raise error
         total = response.headers.get("X-Total-Count", "")
         try:
-            data = json.loads(response.content) if response.content else None
+            data = json.loads(body) if body else None
         except (ValueError, RecursionError):
             raise NotUnderstood(
                 f"The answer to {request} is not JSON.",
                 "Check that ONEHEAD_FORGEJO_URL is the root of a Forgejo, without /api/v1.",
             ) from None
         at = http_date(response.headers.get("Date", "")) or datetime.now(UTC)
-        return ApiAnswer(response.status_code, data, int(total) if total.isdecimal() else None, at)
+        return ApiAnswer(response.status_code, data, int(total) if _is_number(total) else None, at)
 
-    def _message(self, response: httpx.Response) -> str:
+    def _message(self, response: httpx.Response, body: bytes) -> str:
         try:
-            data = json.loads(response.content)
+            data = json.loads(body)
         except (ValueError, RecursionError):
             return response.reason_phrase  # a page of some proxy
         message = data.get("message") if isinstance(data, dict) else None
@@ -281,6 +287,30 @@ class _Failed(Exception):
         super().__init__(error.message)
         self.error = error
         self.harmless = harmless
+
+
+def _body(request: str, response: httpx.Response, until: float) -> bytes:
+    """An answer as a whole.
+
+    Raises:
+        NotUnderstood: it is larger than any that a forge gives.
+        httpx.ReadTimeout: it has not ended `until` then, by the monotonic clock.
+    """
+    body = bytearray()
+    for part in response.iter_bytes():
+        body += part
+        if len(body) > MAX_ANSWER:
+            raise NotUnderstood(
+                f"The answer to {request} is larger than {MAX_ANSWER // 1024**2} MiB, so it was not read to its end.",
+                "Look at what the forge, or a proxy before it, answers there.",
+            )
+        if time.monotonic() > until:
+            raise httpx.ReadTimeout(f"it did not end within {SECONDS_FOR_ANSWER:g} seconds", request=response.request)
+    return bytes(body)
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _MAX_DIGITS
 
 
 def _location(response: httpx.Response) -> httpx.URL:

@@ -71,13 +71,18 @@ class ForgeWriter:
         record: Callable[[Write], None] = lambda _write: None,
         *,
         dry_run: bool = False,
+        is_ours: Callable[[User], bool] = lambda _user: False,
     ) -> None:
-        """Write nothing yet, and then as `me`, telling `record` of each write before it is made."""
+        """Write nothing yet, and then as `me`, telling `record` of each write before it is made.
+
+        `is_ours`: whether comments of another account count as those of `me`.
+        """
         self._api = api
         self._repository = repository
         self._me = me
         self._record = record
         self._dry_run = dry_run
+        self._is_ours = is_ours
         self._statuses: dict[tuple[str, str], Status | None] = {}
         self._unknown_labels: set[str] = set()
 
@@ -209,7 +214,8 @@ class ForgeWriter:
 
     def _in_place(self, comments: Iterable[Comment], marker: Marker) -> list[Comment]:
         """Our comments that hold a marker's place, oldest first."""
-        found = [each for each in comments if each.author.id == self._me.id and marker.same_place(parse(each.body))]
+        found = (each for each in comments if each.author.id == self._me.id or self._is_ours(each.author))
+        found = (each for each in found if marker.same_place(parse(each.body)))
         return sorted(found, key=lambda comment: comment.id)
 
     def _one_of(self, ours: list[Comment], body: str) -> tuple[Comment, bool]:

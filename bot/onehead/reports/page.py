@@ -68,6 +68,11 @@ def styles() -> tuple[str, ...]:
     return (style(), graph_svg.style())
 
 
+def address_of(name: str) -> str:
+    """A name as a part of an address; half characters become others, so such a link leads nowhere."""
+    return quote(name, errors="replace")
+
+
 class ForgeLinks(NamedTuple):
     """Addresses of the forge's own pages of one repository; `url` is that of the repository."""
 
@@ -79,11 +84,11 @@ class ForgeLinks(NamedTuple):
 
     def branch(self, branch: str) -> str:
         """Of a branch."""
-        return f"{self.url}/src/branch/{quote(branch)}"
+        return f"{self.url}/src/branch/{address_of(branch)}"
 
     def commit(self, sha: str) -> str:
         """Of a commit."""
-        return f"{self.url}/commit/{quote(sha)}"
+        return f"{self.url}/commit/{address_of(sha)}"
 
 
 class Forge(NamedTuple):
@@ -94,7 +99,7 @@ class Forge(NamedTuple):
     def links(self, name: str, shown: ShownRepository) -> ForgeLinks:
         """Addresses as people reach the forge, as far as it has named its own: the service may use an inner one."""
         is_address = re.match(r"https?://", shown.url) is not None
-        return ForgeLinks(shown.url if is_address else f"{self.url}/{quote(name)}")
+        return ForgeLinks(shown.url if is_address else f"{self.url}/{address_of(name)}")
 
 
 def message_page(message: str) -> str:
@@ -143,7 +148,7 @@ def list_page(part: ListPart, shown: Mapping[str, ShownRepository], forge: Forge
 
     def address(condition: str, page: int = 1) -> str:
         given = {"q": question.text, "is": condition, "page": "" if page == 1 else str(page)}
-        return "?" + urlencode({name: text for name, text in given.items() if text})
+        return "?" + urlencode({name: text for name, text in given.items() if text}, errors="replace")
 
     return html(
         "list.html.j2",
@@ -206,7 +211,10 @@ def repository_page(
             "at": at,
             "links": links,
             "graph_style": graph_svg.style(),
-            "branches": [(each.branch, "?" + urlencode({"branch": each.branch}) + "#graph") for each in graph.targets],
+            "branches": [
+                (each.branch, f"?{urlencode({'branch': each.branch}, errors='replace')}#graph")
+                for each in graph.targets
+            ],
             "orders": [[(pulls[step.number], _step_line(step, pulls)) for step in steps] for steps in orders],
         },
     )
@@ -251,7 +259,7 @@ def _common(forge: Forge, now: datetime) -> dict[str, object]:
         "coverage": coverage_text,
         "files_read": files_read,
         "number_of": number_of,
-        "address_of": quote,
+        "address_of": address_of,
         "shared": shared,
         "first_lines": first_lines,
     }

@@ -68,7 +68,7 @@ def chain_view(graph: RepositoryGraph, branch: str, opened: Collection[str], lin
     def opening(id_: str) -> str:
         ids = [*dict.fromkeys([*opened, id_])][-MAX_OPENED_RUNS:]
         first = [] if target == known[0] else [("branch", target.branch)]
-        return f"?{urlencode([*first, *(('open', each) for each in ids)])}#graph"
+        return f"?{urlencode([*first, *(('open', each) for each in ids)], errors='replace')}#graph"
 
     drawings = [
         Drawing(

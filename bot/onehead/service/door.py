@@ -148,7 +148,12 @@ SECONDS_TO_TELL = 5.0  # for the engine to say how it is, or to make a page
 MAX_PAGES = 4  # that the engine makes at once
 MAX_HELD_JOBS = 1024 * 1024  # bytes of jobs that wait until the engine's process reads them; a job is some hundred
 
+MAX_HELD_QUESTIONS = MAX_HELD_JOBS // 4
+"""Bytes that wait until the engine's process reads them, beyond which it is asked for no page: the room is for jobs."""
+
 _MAX_LINE = 4 * 1024 * 1024
+
+_TOO_MANY = 503, message_page("Too many pages are asked for at once. Reload this one in a moment.")
 
 _SUBJECTS = (BranchMoved, BranchGone, PullChanged, CommandGiven, RowsReported)
 """What a door can find out; the rest is the sweep's."""
@@ -184,6 +189,7 @@ class Door:
         """
         self._link, theirs = socket.socketpair()
         self._lock = threading.Lock()
+        self._room = threading.Semaphore(MAX_PAGES)
         self._stopping = False
         with listener, theirs:
             numbers = listener.fileno(), theirs.fileno()
@@ -225,6 +231,9 @@ class Door:
                     submit(read_job(said))
                 elif said["ask"] == "ready":
                     self._tell(number=said["number"], answer=ready())
+                elif said["ask"] == "page" and not self._room.acquire(blocking=False):
+                    # The door has given up waiting for some that are still being made: no more of what they wait for.
+                    self._tell(number=said["number"], answer=_TOO_MANY)
                 elif said["ask"] == "page":
                     threading.Thread(target=self._show, args=(said, page), name="onehead-page", daemon=True).start()
                 else:
@@ -237,7 +246,10 @@ class Door:
             )
 
     def _show(self, said: Mapping[str, Any], page: Callable[[str, str], tuple[int, str]]) -> None:
-        answer = page(said["path"], said["query"])
+        try:
+            answer = page(said["path"], said["query"])
+        finally:
+            self._room.release()
         if len(json.dumps(answer)) > _MAX_LINE - 1024:
             answer = 500, message_page("This page would be too large to be shown.")
         self._tell(number=said["number"], answer=answer)
@@ -291,8 +303,8 @@ class EngineBeyond:
 
     async def page(self, path: str, query: str) -> tuple[int, str]:
         """See `PageSource.page`."""
-        if self._pages >= MAX_PAGES:
-            return 503, message_page("Too many pages are asked for at once. Reload this one in a moment.")
+        if self._pages >= MAX_PAGES or self._writer.transport.get_write_buffer_size() > MAX_HELD_QUESTIONS:
+            return _TOO_MANY
         self._pages += 1
         try:
             answer = await self._ask("page", path=path, query=query)
@@ -310,8 +322,9 @@ class EngineBeyond:
                 said = json.loads(line)
                 if "account" in said:
                     self.account = said["account"]
-                elif said["number"] in self._asked:
-                    self._asked[said["number"]].set_result(said["answer"])
+                elif (waiting := self._asked.get(said["number"])) is not None and not waiting.done():
+                    # Whoever has just given up waiting is still known here for a moment.
+                    waiting.set_result(said["answer"])
 
     async def hand_over(self) -> None:
         """Wait until all that was accepted is handed over."""

@@ -16,13 +16,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from onehead.reports.page import styles
+from onehead.reports.page import message_page, styles
 
 PAGE_PATH = "/repositories"
 """The list; a repository's own page is below it."""
 
 _MAX_USER = 200  # characters of what a proxy says
 _MAX_QUERY = 4000
+_MAX_NAME = 200  # characters of a repository's full name; Forgejo allows 40 and 100 for its parts
 
 log = structlog.get_logger(__name__)
 
@@ -152,5 +153,7 @@ class PageDoor:
             return HTMLResponse(_REFUSED, 401, self._headers | asked)
         place = request.path_params
         path = f"{place['owner']}/{place['name']}" if place else ""
+        if len(path) > _MAX_NAME or not path.isprintable():
+            return HTMLResponse(message_page("No repository has such a name."), 404, self._headers)
         status, html = await self._source.page(path, request.url.query[:_MAX_QUERY])
         return HTMLResponse(html, status, self._headers)

@@ -147,7 +147,7 @@ def _access(
         pages=_PagesOfJob(api, repository, me),
         provenance=_ProvenanceOfJob(snapshot, api, troubles),
         troubles=troubles,
-        writer=ForgeWriter(api, repository.name, me, writes.append),
+        writer=ForgeWriter(api, repository.name, me, writes.append, is_ours=api.is_of_jobs),
         commands=False,
     )
 

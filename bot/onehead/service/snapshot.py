@@ -22,7 +22,7 @@ from onehead.examine import naming
 from onehead.examine.examine import read_policy
 from onehead.forge.admin import Administration
 from onehead.forge.api import ForgejoApi
-from onehead.forge.errors import NotFound
+from onehead.forge.errors import NotFound, Unavailable
 from onehead.forge.intents import Marker, parse
 from onehead.forge.models import ACTIONS, Comment, PullRequest, Repository, RepositoryName, User
 from onehead.gitrepo.git import Git
@@ -347,6 +347,7 @@ class Provenance:
         self._commits: dict[tuple[frozenset[str], str], dict[str, Commit]] = {}
         self._writers: dict[tuple[frozenset[str], str], dict[str, Commit]] = {}
         self._pulls: dict[str, int | None] = {}
+        self._gave_no_answer = False
         self._brought: dict[tuple[Point, Point | None], dict[str, str]] = {}
         self._signing: dict[str, Signing] = {}
 
@@ -426,9 +427,11 @@ class Provenance:
         if sha not in self._pulls:
             self._pulls[sha] = None  # also where the forge does not say: it is asked once in a run
             doing = "the pull request behind a commit could not be found"
-            if self._snapshot.has_pulls:
-                with self._troubles.apart(examination.target.ref, doing), suppress(NotFound):
+            if self._snapshot.has_pulls and not self._gave_no_answer:
+                with self._troubles.apart(examination.target.ref, doing) as asked, suppress(NotFound):
                     self._pulls[sha] = self._api.pull_of_commit(self._snapshot.repository.name, sha).number
+                # Of a hundred files each would wait as long in vain.
+                self._gave_no_answer = isinstance(asked.error, Unavailable)
         return self._pulls[sha]
 
 

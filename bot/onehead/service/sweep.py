@@ -119,7 +119,11 @@ class Attention:
                 (gone if out_of_reach(listed[name]) else left).add(name)
             elif name not in scoped:
                 now[name] = look.id, look.updated
-        unshown = set[str]() if self._page is None else now.keys() - self._page.conditions().keys()
+        shown = set[str]() if self._page is None else {*self._page.conditions()}
+        if self._page is not None and reading.is_whole:
+            # Of one that could not even be asked for nothing else is remembered.
+            self._page.forget(*(shown - scoped.keys()))
+        unshown = set[str]() if self._page is None else now.keys() - shown
         began = reading.at if self._page is None else self._page.began(reading.at)
         found = {}
         for name, (id_, updated) in now.items():
