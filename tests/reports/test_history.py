@@ -21,7 +21,8 @@ FORK = Finding(Code.FORK, "error", "target", "The chain forks.", ("a", "b"), ("v
 def past(*spans: tuple[int, int | None], commits: int = 2000, environments: int = 1) -> History:
     """A commit a day; an incident of the first environment from one to another of them."""
     line = tuple(
-        PastCommit(f"{place:040x}", (), "Ann", START + place * DAY, f"Work (#{place})") for place in range(commits)
+        PastCommit(f"{place:040x}", (), "Ann", START + place * DAY, f"Work (#{place})", place)
+        for place in range(commits)
     )
     clock = tuple(commit.committed for commit in line)
     incidents = tuple(

@@ -121,7 +121,7 @@ def look_back(
 
 def _past(each: LineCommit) -> PastCommit:
     commit = each.commit
-    return PastCommit(commit.sha, each.parents, commit.author_name, each.committed, commit.subject)
+    return PastCommit(commit.sha, each.parents, commit.author_name, each.committed, commit.subject, commit.pull)
 
 
 def _shallow(git: Git, first: PastCommit) -> str:

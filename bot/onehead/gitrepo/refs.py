@@ -49,6 +49,25 @@ class Commit(NamedTuple):
     date: datetime
     subject: str
 
+    @property
+    def pull(self) -> int | None:
+        """The number of the pull request that this brings, by its subject; `None` where that names none.
+
+        Forgejo and Gitea write "Merge pull request 'Title' (#12) from a/b into main", and end a squash with `(#12)`;
+        GitHub writes "Merge pull request #12 from a/b", Bitbucket "(pull request #12)". The title may name issues
+        before it. Anybody can write that: it is shown, and nothing follows from it.
+        """
+        found = _BRINGS.fullmatch(self.subject) if len(self.subject) <= _MAX_SUBJECT else None
+        return None if found is None else int(next(filter(None, found.groups())))
+
+
+_MAX_SUBJECT = 1000
+_BRINGS = re.compile(
+    r"Merge pull request '.*' \(#(\d{1,9})\) from \S+(?: into \S+)?|Merge pull request #(\d{1,9}) from .*"
+    r"|.*\(pull request #(\d{1,9})\)|.* \(#(\d{1,9})\)",
+    re.ASCII,
+)
+
 
 def resolve(git: Git, ref: str) -> str:
     """The SHA of the commit that a name means.

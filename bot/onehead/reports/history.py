@@ -294,7 +294,7 @@ def _commit_document(history: History, place: int) -> dict[str, Any]:
         "recorded": _date(commit.committed),
         "author": commit.author,
         "subject": commit.subject,
-        "pull": int(commit.pull) if commit.pull else None,
+        "pull": commit.pull,
     }
 
 

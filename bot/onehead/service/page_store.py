@@ -6,7 +6,6 @@ The process that looks at repositories writes it, the one that shows the page re
 from __future__ import annotations
 
 import json
-import re
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -47,9 +46,6 @@ _MAX_COMMITS = 60
 second. Who brought what is older is not shown."""
 
 _MAX_GRAPH = 8 * 1024 * 1024  # bytes of a graph before it is packed
-
-_THROUGH = re.compile(r"Merge pull request '.*' \(#(\d{1,9})\) from \S+(?: into \S+)?|.* \(#(\d{1,9})\)")
-_MAX_SUBJECT = 1000
 
 log = structlog.get_logger(__name__)
 
@@ -179,19 +175,9 @@ def _brought(snapshot: Snapshot, wanted: Iterable[Unnoted], before: RepositoryGr
             found[branch, blob] = Note(
                 "" if commit is None else plain_line(commit.author_name, MAX_PERSON),
                 "" if commit is None else commit.sha,
-                None if merge is None else pull_named(merge.subject),
+                None if merge is None else merge.pull,
             )
     return found
-
-
-def pull_named(subject: str) -> int | None:
-    """The pull request that a commit brings, by its subject.
-
-    The forge writes `Add games (#12)`, or `Merge pull request 'Add games' (#12) from games into main`. Anybody can
-    write that: it is shown, and nothing follows from it.
-    """
-    named = _THROUGH.fullmatch(subject) if len(subject) <= _MAX_SUBJECT else None
-    return None if named is None else int(named[1] or named[2])
 
 
 def _packed(graph: RepositoryGraph) -> str:
