@@ -72,7 +72,7 @@ def ask_forge(git: Git, branches: Collection[str], remote: str = "origin") -> As
     tips = {ref.sha for ref in list_refs(git, HEADS, "refs/remotes") if bare_name(ref.name) in branches}
     mine = [pull for pull in listed_pulls if _is_mine(pull, branches, tips)]
     others = [
-        OpenPull(pull.number, pull.head.sha, pull.author.login, pull.head.ref if _is_local(pull) else "")
+        OpenPull(pull.number, pull.head.sha, pull.author.login, pull.head.ref if pull.is_local else "")
         for pull in listed_pulls
         if pull not in mine and not pull.head.ref.startswith(naming.BRANCHES)
     ]
@@ -164,16 +164,11 @@ def _listed(access: ForgeAccess) -> list[PullRequest]:
         raise UsageError(mask_urls(error.message), error.hint) from error
 
 
-def _is_local(pull: PullRequest) -> bool:
-    head, base = pull.head.repository, pull.base.repository
-    return head is not None and base is not None and head.id == base.id and pull.has_branch
-
-
 def _is_mine(pull: PullRequest, branches: Collection[str], tips: Collection[str]) -> bool:
     """Whether it proposes what is checked out; of a fork, its commit decides."""
     if not {pull.head.ref, pull.head.label.rpartition(":")[2]}.intersection(branches):
         return False
-    return _is_local(pull) or pull.head.sha in tips
+    return pull.is_local or pull.head.sha in tips
 
 
 def _bring(git: Git, pulls: list[OpenPull], remote: str) -> dict[int, str]:

@@ -74,7 +74,7 @@ class Snapshot:
 
         Forgejo moves `refs/pull/N/head` some time after the branch itself.
         """
-        sha = self.heads.get(pull.head.ref) if is_local(pull) else self.pull_heads.get(pull.number)
+        sha = self.heads.get(pull.head.ref) if pull.is_local else self.pull_heads.get(pull.number)
         return None if sha is None else Point(f"{HEADS}{pull.head.ref}" if pull.has_branch else pull.head.ref, sha)
 
     def is_ours(self, pull: PullRequest) -> bool:
@@ -87,7 +87,7 @@ class Snapshot:
 
     def proposing(self, branch: str) -> list[PullRequest]:
         """The open pull requests of a branch."""
-        return [pull for pull in self.pulls if pull.head.ref == branch and is_local(pull)]
+        return [pull for pull in self.pulls if pull.head.ref == branch and pull.is_local]
 
     @cached_property
     def _repairs(self) -> dict[str, list[PullRequest]]:
@@ -108,12 +108,6 @@ class Snapshot:
             if authors[sha] == naming.EMAIL
             or ((into := self.heads.get(naming.repaired_by(name))) is not None and is_ancestor(self.git, sha, into))
         )
-
-
-def is_local(pull: PullRequest) -> bool:
-    """Whether its branch is one of the repository itself, not of a fork."""
-    head, base = pull.head.repository, pull.base.repository
-    return head is not None and base is not None and head.id == base.id and pull.has_branch
 
 
 def take_snapshot(
