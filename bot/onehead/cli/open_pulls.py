@@ -11,7 +11,6 @@ from collections.abc import Collection
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from onehead.cli.sides import is_here
 from onehead.errors import OneheadError, UsageError
 from onehead.examine import naming
 from onehead.examine.evidence import bare_name
@@ -19,7 +18,7 @@ from onehead.examine.next_revision import OpenPull, OpenPulls
 from onehead.forge.models import PullRequest, RepositoryName
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.process import OriginSilent
-from onehead.gitrepo.refs import HEADS, Ref, list_refs
+from onehead.gitrepo.refs import HEADS, Ref, is_here, list_refs
 from onehead.settings import read_url, secret_told, told
 from onehead.text import listed, mask_urls
 

@@ -277,6 +277,11 @@ def _between(git: Git, old: str, new: Iterable[str], *options: str) -> frozenset
     return frozenset(git.run("rev-list", *options, "--stdin", data=asked.encode("ascii")).decode("ascii").split())
 
 
+def is_here(git: Git, sha: str) -> bool:
+    """Whether a commit is in the repository."""
+    return git.ask("cat-file", "-e", f"{sha}^{{commit}}").code == 0
+
+
 def is_shallow(git: Git) -> bool:
     """Whether history was cut off when the repository was cloned."""
     return git.run("rev-parse", "--is-shallow-repository").strip() == b"true"

@@ -21,7 +21,7 @@ from urllib.parse import urljoin, urlsplit
 from onehead.errors import CannotJudge, UsageError
 from onehead.gitrepo.git import Git, conversation
 from onehead.gitrepo.process import GitTimeout, OriginSilent, ShallowHistory, explain
-from onehead.gitrepo.refs import Ref, is_shallow, merge_base
+from onehead.gitrepo.refs import Ref, is_here, is_shallow, merge_base
 from onehead.throwaway import throwaway
 
 if TYPE_CHECKING:
@@ -394,7 +394,7 @@ class Origin:
         yield (f"--depth={_ALL}",)
 
     def _is_known(self, *commits: str) -> bool:
-        if any(self._git.ask("cat-file", "-e", f"{sha}^{{commit}}").code != 0 for sha in commits):
+        if not all(is_here(self._git, sha) for sha in commits):
             return False
         try:
             if len(commits) > 1:

@@ -18,6 +18,7 @@ import structlog
 from onehead.errors import OneheadError
 from onehead.examine.ledger import ledger_at
 from onehead.gitrepo.history import introduced, landed
+from onehead.gitrepo.refs import is_here
 from onehead.reports.page_model import (
     CONDITIONS,
     MAX_PERSON,
@@ -166,7 +167,7 @@ def _brought(snapshot: Snapshot, wanted: Iterable[Unnoted], before: RepositoryGr
     for branch, files in paths.items():
         sha, earlier, not_in = snapshot.targets[branch].point.sha, drawn.get(branch), list[str]()
         if earlier is not None and earlier.ids().isdisjoint(each.id for each in files.values()):
-            not_in = [earlier.sha] if git.ask("cat-file", "-e", earlier.sha).code == 0 else []
+            not_in = [earlier.sha] if is_here(git, earlier.sha) else []
         blobs = {path: each.blob for path, each in files.items()}
         commits = introduced(git, blobs, sha, not_in, _MAX_COMMITS)
         merges = landed(git, blobs, sha, not_in, _MAX_COMMITS)
