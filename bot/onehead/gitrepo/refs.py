@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 HEADS = "refs/heads/"
 """What the full names of branches begin with."""
+PULLS = "refs/pull/"
+"""What those begin with under which a forge keeps pull requests, also closed ones."""
 DEFAULT_BRANCHES = ("main", "master", "develop")
 """What people call the branch that the others are merged into, where nothing else tells."""
 LATEST = 253402300799
@@ -38,6 +40,11 @@ class Ref(NamedTuple):
 
     name: str
     sha: str
+
+
+def head_of_pull(number: int) -> str:
+    """The full name under which a forge keeps what a pull request proposes."""
+    return f"{PULLS}{number}/head"
 
 
 class Commit(NamedTuple):

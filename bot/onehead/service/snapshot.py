@@ -28,7 +28,7 @@ from onehead.forge.models import ACTIONS, Comment, PullRequest, Repository, Repo
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.history import introduced, landed, renamed
 from onehead.gitrepo.mirror import Mirror
-from onehead.gitrepo.refs import HEADS, Commit, are_signed, describe, is_ancestor, list_refs
+from onehead.gitrepo.refs import HEADS, PULLS, Commit, are_signed, describe, is_ancestor, list_refs
 from onehead.plan.findings import Code
 from onehead.plan.forks import forks_of
 from onehead.plan.policy import Policy, Strategy, targets_of
@@ -132,7 +132,7 @@ def take_snapshot(
         heads=heads,
         pull_heads={
             int(number): ref.sha
-            for ref in list_refs(mirror.git, "refs/pull")
+            for ref in list_refs(mirror.git, PULLS)
             if (number := ref.name.split("/")[2]).isdecimal()
         },
         laid_ready=laid_ready,
