@@ -289,7 +289,7 @@ def _reserved(reserved: Reservation) -> dict[str, Any]:
 
 def next_answer(environments: Sequence[Ahead], own: Mapping[str, OwnDatabase], target: Point) -> str:
     """The same as an answer in a comment: Markdown."""
-    from onehead.render import environment  # noqa: PLC0415 - a terminal needs no templates
+    from onehead.render import rendered  # noqa: PLC0415 - a terminal needs no templates
 
     branch = short_ref(target.ref)
     merge = f"git merge origin/{branch}"
@@ -308,14 +308,10 @@ def next_answer(environments: Sequence[Ahead], own: Mapping[str, OwnDatabase], t
         for each in environments
     ]
     following = [step for step in _following(asked, "onehead next").split(" && ") if step]
-    text = (
-        environment()
-        .get_template("answer/next.md.j2")
-        .render(
-            environments=values,
-            target=f"{code(branch)} at {target.sha[:10]}",
-            next=[code(each) for each in (["git fetch", *following] if following else ())],
-            hint=inline_code(A_HINT),
-        )
+    return rendered(
+        "answer/next.md.j2",
+        environments=values,
+        target=f"{code(branch)} at {target.sha[:10]}",
+        next=[code(each) for each in (["git fetch", *following] if following else ())],
+        hint=inline_code(A_HINT),
     )
-    return text.strip()
