@@ -13,6 +13,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from onehead.plan.incidents import EnvironmentPast, History, Incident
+from onehead.render import stock
 from onehead.reports.history import brought_by, day, how_ended, incidents_in, length, looked_at, totals, what
 from onehead.text import cut_words, visible
 
@@ -34,20 +35,6 @@ MAX_LISTED_INCIDENTS = 60
 _MAX_SPOKEN = 20
 """Incidents that the description names for a screen reader."""
 _MAX_TICKS = 10
-
-_STYLE = """
-  text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fill: #1f2328; }
-  .heading { font-weight: 700; font-size: 14px; } .path { font-weight: 600; } .quiet, .tick { fill: #59636e; }
-  .ground { fill: #ffffff; } .grid { stroke: #d1d9e0; stroke-width: 1; } .bar { fill: #d2f4da; }
-  .stops { fill: #cf222e; } .doubled { fill: #bf8700; } .unread { fill: #6e7781; }
-  .block { stroke: #ffffff; stroke-width: 1; } .open { stroke: #1f2328; stroke-dasharray: 3 2; }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #f0f6fc; } .quiet, .tick { fill: #9198a1; } .ground { fill: #0d1117; }
-    .grid { stroke: #3d444d; } .bar { fill: #12361f; }
-    .stops { fill: #f85149; } .doubled { fill: #d29922; } .unread { fill: #8b949e; }
-    .block { stroke: #0d1117; } .open { stroke: #f0f6fc; }
-  }
-"""
 
 _KINDS = (
     ("stops", "`alembic upgrade head` stops"),
@@ -77,7 +64,7 @@ def timeline(history: History) -> str:
     )
     ET.SubElement(root, "title", id="onehead-history-title").text = totals(history)
     ET.SubElement(root, "desc", id="onehead-history-description").text = " ".join(_spoken(history))
-    ET.SubElement(root, "style").text = _STYLE
+    ET.SubElement(root, "style").text = "\n" + stock("timeline.css").decode()
     ground = ET.SubElement(root, "rect", {"class": "ground"})
     top = 30
     for line in wrap(totals(history).replace("`", ""), _MAX_HEADING):
