@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from onehead.reports.graph_svg import Beside, Drawing, svg
+from onehead.reports.graph_svg import Annotation, Drawing, svg
 from onehead.reports.page_model import EnvironmentGraph, GraphRow, RepositoryGraph, TargetGraph
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
@@ -74,7 +74,7 @@ def chain_view(graph: RepositoryGraph, branch: str, opened: Collection[str], lin
         Drawing(
             each.path,
             _graph([*each.rows, *proposed]),
-            _beside(target.branch, each.rows, proposed, links),
+            _annotations(target.branch, each.rows, proposed, links),
             opened=opened,
             link=lambda run: opening(run.newest),
         )
@@ -103,9 +103,9 @@ def _graph(rows: Iterable[GraphRow]) -> Graph:
     return Graph(Revision(row.id, row.parents, row.id, "", row.needs, row.labels, row.message) for row in rows)
 
 
-def _beside(
+def _annotations(
     branch: str, rows: Collection[GraphRow], proposed: Collection[GraphRow], links: RowLinks
-) -> dict[str, Beside]:
+) -> dict[str, Annotation]:
     below = {parent for row in rows for parent in row.parents}
     # What is proposed on top of a head of the branch takes that name from it in the drawing.
     covered = {parent for row in proposed for parent in row.parents} - below
@@ -113,9 +113,9 @@ def _beside(
     for row in rows:
         note = ["a head of " + branch if row.id in covered else "", row.does.replace("`", "")]
         by = [row.author, "" if row.pull is None else f"#{row.pull}"]
-        found[row.id] = Beside("", ": ".join(filter(None, note)), ", ".join(filter(None, by)), links.of(row))
+        found[row.id] = Annotation("", ": ".join(filter(None, note)), ", ".join(filter(None, by)), links.of(row))
     for row in proposed:
-        found[row.id] = Beside(f"#{row.pull}", row.does.replace("`", ""), row.author, links.of(row))
+        found[row.id] = Annotation(f"#{row.pull}", row.does.replace("`", ""), row.author, links.of(row))
     return found
 
 
