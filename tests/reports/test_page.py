@@ -18,10 +18,19 @@ from onehead.reports.page import (
     list_page,
     list_part,
     message_page,
+    refused_page,
     repository_page,
     styles,
 )
-from onehead.reports.page_model import CONDITIONS, Condition, RepositoryGraph, ShownRepository
+from onehead.reports.page_model import (
+    CONDITIONS,
+    Condition,
+    EnvironmentGraph,
+    GraphRow,
+    RepositoryGraph,
+    ShownRepository,
+    TargetGraph,
+)
 from tests.page_samples import FORGE, FORKED, GRAPH, HOSTILE, LEAGUE, NOTHING, NOW, SHOP, healthy, world
 
 VOID = {"meta", "input", "link", "br"}
@@ -81,6 +90,7 @@ PAGES = {
     "hostile": repository_page("eve/hostile", HOSTILE, NOTHING, FORGE, NOW),
     "unknown": repository_page("acme/new", ShownRepository(NOW), NOTHING, FORGE, NOW),
     "message": message_page("Nothing & nobody."),
+    "refused": refused_page(),
 }
 each_page = pytest.mark.parametrize("name", PAGES)
 
@@ -124,6 +134,13 @@ def test_what_a_repository_says_is_text() -> None:
         assert text in words
     assert '"><script>alert(1)</script>' in words
     assert "<img src=x onerror=alert(1)>" in listed({"eve/hostile": HOSTILE}).words
+
+
+@pytest.mark.parametrize("count", [3, 30])
+def test_whether_there_is_a_folded_part_to_open(count: int) -> None:
+    rows = tuple(GraphRow(f"{n:03}", (f"{n - 1:03}",) if n else (), "?open=all") for n in range(count))
+    graph = RepositoryGraph((TargetGraph("main", "8" * 40, (EnvironmentGraph("versions", rows),)),))
+    assert ("Follow a folded part to open it." in opened(healthy(), graph).words) == (count > 3)
 
 
 def test_the_list_begins_with_what_is_worst() -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from onehead.reports.graph_svg import Annotation, Drawing, svg
+from onehead.reports.lanes import Run
 from onehead.reports.page_model import EnvironmentGraph, GraphRow, RepositoryGraph, TargetGraph
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
@@ -64,9 +65,11 @@ def chain_view(graph: RepositoryGraph, branch: str, opened: Collection[str], lin
     if target is None:
         return None
     chains = [(each, _proposed(graph, target, each)) for each in target.environments if each.rows]
+    folds: list[Run] = []  # `svg` asks for the link of each that it draws
 
-    def opening(id_: str) -> str:
-        ids = [*dict.fromkeys([*opened, id_])][-MAX_OPENED_RUNS:]
+    def opening(run: Run) -> str:
+        folds.append(run)
+        ids = [*dict.fromkeys([*opened, run.newest])][-MAX_OPENED_RUNS:]
         first = [] if target == known[0] else [("branch", target.branch)]
         return f"?{urlencode([*first, *(('open', each) for each in ids)])}#graph"
 
@@ -76,7 +79,7 @@ def chain_view(graph: RepositoryGraph, branch: str, opened: Collection[str], lin
             _graph([*each.rows, *proposed]),
             _annotations(target.branch, each.rows, proposed, links),
             opened=opened,
-            link=lambda run: opening(run.newest),
+            link=opening,
         )
         for each, proposed in chains
     ]
@@ -84,7 +87,7 @@ def chain_view(graph: RepositoryGraph, branch: str, opened: Collection[str], lin
     older = sum(each.older for each, _ in chains)
     has_proposed = any(proposed for _, proposed in chains)
     drawing = svg(drawings, styled=False)
-    return ChainView(target.branch, drawing, tables, older, has_proposed, has_folds="open=" in drawing)
+    return ChainView(target.branch, drawing, tables, older, has_proposed, has_folds=bool(folds))
 
 
 def _proposed(graph: RepositoryGraph, target: TargetGraph, environment: EnvironmentGraph) -> list[GraphRow]:
