@@ -9,7 +9,7 @@ import pytest
 from onehead.plan.findings import Code, Finding
 from onehead.plan.incidents import EndKind, EnvironmentPast, History, Incident, PastCommit
 from onehead.plan.verdict import Point
-from onehead.reports.history import MAX_ROWS, history_document, history_text, length
+from onehead.reports.history import MAX_ROWS, duration, history_document, history_text
 from onehead.reports.timeline import MAX_DRAWN_ENVIRONMENTS, MAX_LANES, MAX_LISTED_INCIDENTS, timeline
 from tests.reports.drawings import elements, words
 
@@ -130,4 +130,4 @@ def test_whose_clock_it_is(corrected: int) -> None:
     ],
 )
 def test_how_long(seconds: int, told: str) -> None:
-    assert length(seconds) == told
+    assert duration(seconds) == told

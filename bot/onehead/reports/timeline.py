@@ -14,7 +14,16 @@ from xml.etree import ElementTree as ET
 
 from onehead.plan.incidents import EnvironmentPast, History, Incident
 from onehead.render import stock
-from onehead.reports.history import brought_by, day, how_ended, incidents_in, length, looked_at, totals, what
+from onehead.reports.history import (
+    brought_by,
+    date,
+    duration,
+    how_ended,
+    incident_words,
+    incidents_in,
+    looked_at,
+    totals,
+)
 from onehead.text import cut_words, visible
 
 _WIDTH = 1000
@@ -99,10 +108,10 @@ def _spoken(history: History) -> Iterator[str]:
 
 def _sentence(history: History, number: int, incident: Incident) -> str:
     start, end = history.interval(incident)
-    since = f"before {day(start)}" if incident.is_older else day(start)
+    since = f"before {date(start)}" if incident.is_older else date(start)
     where = visible(incident.environment or ".")
     return (
-        f"{number + 1}: {since}, {length(end - start)}, {what(incident)} in {where}, brought by "
+        f"{number + 1}: {since}, {duration(end - start)}, {incident_words(incident)} in {where}, brought by "
         f"{brought_by(history, number)}; {how_ended(history, incident)}"
     )
 
@@ -111,8 +120,8 @@ def _row(history: History, number: int, incident: Incident) -> str:
     """The same, short."""
     start, end = history.interval(incident)
     where = f" in {visible(incident.environment or '.')}" if len(history.environments) > 1 else ""
-    came = f"{what(incident)}{where} ({brought_by(history, number)})"
-    return f"{number + 1}: {day(start)}, {length(end - start)}, {came}; {how_ended(history, incident)}"
+    came = f"{incident_words(incident)}{where} ({brought_by(history, number)})"
+    return f"{number + 1}: {date(start)}, {duration(end - start)}, {came}; {how_ended(history, incident)}"
 
 
 def _x(history: History, seconds: float) -> float:
@@ -132,7 +141,7 @@ def _bar(root: ET.Element, history: History, environment: EnvironmentPast, top: 
     vanished = environment.vanished
     left, right = _x(history, start), _x(history, history.until if vanished is None else history.clock[vanished])
     bar = _rect(group, "bar", left, top, max(right - left, _MIN_BLOCK), lanes * _BAR)
-    ET.SubElement(bar, "title").text = f"{visible(environment.path or '.')}, from {day(start)} on"
+    ET.SubElement(bar, "title").text = f"{visible(environment.path or '.')}, from {date(start)} on"
     known = dict(incidents)
     labelled = -1.0
     for block in blocks:
