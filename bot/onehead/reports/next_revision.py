@@ -26,7 +26,7 @@ A_HINT = (
 )
 
 
-class Asked(NamedTuple):
+class NextReport(NamedTuple):
     """What was asked, and what was found.
 
     Attributes:
@@ -70,35 +70,35 @@ def _is_forked(ahead: Ahead) -> bool:
     return len(ahead.new.heads) > 1 and len(ahead.new.lines) < len(ahead.new.heads)
 
 
-def next_text(asked: Asked, again: str, paint: Paint = plain, diff: str = "") -> str:
+def next_text(report: NextReport, again: str, paint: Paint = plain, diff: str = "") -> str:
     """For a terminal; `again`: how `onehead next` is typed here, `diff` what was or would be changed."""
     lines: list[str] = []
-    for ahead in asked.environments:
-        lines += _first_lines(asked, ahead, paint)
-    for number, ahead in enumerate(asked.environments):
+    for ahead in report.environments:
+        lines += _first_lines(report, ahead, paint)
+    for number, ahead in enumerate(report.environments):
         lines += [""] if number or lines else []
-        lines += _environment(asked, ahead, paint)
+        lines += _environment(report, ahead, paint)
     if diff:
         lines += ["", diff.rstrip("\n")]
     lines += [""] if lines else []
-    lines += [coverage_text(asked.coverage)]
-    lines += [f"Not judged: {visible(each.message)}" for each in asked.unjudged if each.code != "no-environment"]
-    lines += [_source(asked), A_HINT]
-    following = _following(asked, again)
+    lines += [coverage_text(report.coverage)]
+    lines += [f"Not judged: {visible(each.message)}" for each in report.unjudged if each.code != "no-environment"]
+    lines += [_source(report), A_HINT]
+    following = _following(report, again)
     if following:
         lines.append(f"Next: {paint('strong', visible(following))}")
     return "\n".join(lines) + "\n"
 
 
-def _first_lines(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
+def _first_lines(report: NextReport, ahead: Ahead, paint: Paint) -> Iterator[str]:
     """What comes before everything else, for whoever has run the revisions that move."""
-    own, facts = asked.own.get(ahead.path), ahead.examined.facts
+    own, facts = report.own.get(ahead.path), ahead.examined.facts
     if own is None or not own.before:
         return
     command, ids = visible(" && ".join(own.before)), quoted([each.id for each in ahead.own], 3)
     where = f"on each database that has run {visible(ids)} (your own, most likely)"
     why = f"after the move, `alembic upgrade head` there {told_of(own.outcome)}."
-    if not (asked.written and ahead.state is OwnState.TO_MOVE):
+    if not (report.written and ahead.state is OwnState.TO_MOVE):
         yield f"{paint('strong', 'First')} `{command}`, {where}: {why}"
         twice = facts.head.duplicates if facts.head is not None else ()
         if twice:
@@ -111,7 +111,7 @@ def _first_lines(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
         yield from (f"    {visible(line)}" for line in own.after)
 
 
-def _environment(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
+def _environment(report: NextReport, ahead: Ahead, paint: Paint) -> Iterator[str]:
     new, name = ahead.new, _name(ahead.new)
     yield f"{paint('strong', visible(ahead.path or '.'))}: {_parent(ahead)}"
     if name:
@@ -119,7 +119,7 @@ def _environment(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
     commands = [new.command] if new.command else [line.command for line in new.lines]
     yield from (f"  {visible(command)}" for command in commands)
     yield from (f"  {line}" for line in unread_lines(ahead))
-    yield from (f"  {line}" for line in _own(asked, ahead, paint))
+    yield from (f"  {line}" for line in _own(report, ahead, paint))
     yield from (f"  {visible(line)}" for line in reserved_lines(ahead))
 
 
@@ -142,7 +142,7 @@ def _parent(ahead: Ahead) -> str:
     return f"a new revision follows `{named(new.parent)}`." if new.parent else "a new revision is the first one."
 
 
-def _own(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
+def _own(report: NextReport, ahead: Ahead, paint: Paint) -> Iterator[str]:
     plan = ahead.examined.plan
     ids = visible(quoted([each.id for each in ahead.own], 3))
     match ahead.state:
@@ -155,7 +155,7 @@ def _own(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
             yield from (f"  because: {visible(reason.message)}" for reason in plan.reasons)
             yield from (f"  → {option}" for option in (plan.options if isinstance(plan, Refuse) else ()))
         case _:
-            what = "moved" if asked.written and ahead.state is OwnState.TO_MOVE else "to move"
+            what = "moved" if report.written and ahead.state is OwnState.TO_MOVE else "to move"
             yield f"Yours, {what}: {visible(listed([*map(_becomes, changed(ahead))], MAX_SHOWN, '; ', '; '))}."
     if ahead.state is OwnState.MERGE_FIRST:
         yield f"Your branch does not have {visible(quoted(ahead.lacking, 3))} yet: merge the target first."
@@ -200,45 +200,45 @@ def reserved_lines(ahead: Ahead) -> Iterator[str]:
         yield f"{len(reserved) - MAX_SHOWN} more are reserved; `--format json` lists them."
 
 
-def _source(asked: Asked) -> str:
-    target = f"{visible(short_ref(asked.target.ref))} ({asked.target.sha[:10]}) as this clone knows it"
-    if asked.by_forge:
-        rest = f"; {visible(asked.trouble)}" if asked.trouble else ""
+def _source(report: NextReport) -> str:
+    target = f"{visible(short_ref(report.target.ref))} ({report.target.sha[:10]}) as this clone knows it"
+    if report.by_forge:
+        rest = f"; {visible(report.trouble)}" if report.trouble else ""
         return f"Asked: {target}, and the forge for its open pull requests{rest}."
     return (
-        f"Asked: {target}. Without access to the forge ({visible(asked.trouble)}), the branches that this clone knows "
+        f"Asked: {target}. Without access to the forge ({visible(report.trouble)}), the branches that this clone knows "
         "count as what others bring."
     )
 
 
-def _following(asked: Asked, again: str) -> str:
-    states = {each.state for each in asked.environments}
+def _following(report: NextReport, again: str) -> str:
+    states = {each.state for each in report.environments}
     moving = f"{again} --write"
     if OwnState.MERGE_FIRST in states:
-        return f"{asked.merge} && {moving}"
-    if any(each.lacking for each in asked.environments) and OwnState.REFUSED not in states:
-        return asked.merge
-    return moving if OwnState.TO_MOVE in states and not asked.written else ""
+        return f"{report.merge} && {moving}"
+    if any(each.lacking for each in report.environments) and OwnState.REFUSED not in states:
+        return report.merge
+    return moving if OwnState.TO_MOVE in states and not report.written else ""
 
 
-def next_document(asked: Asked) -> dict[str, Any]:
+def next_document(report: NextReport) -> dict[str, Any]:
     """For scripts: `docs/schema/onehead.next-1.json`."""
     return {
         "schema": "onehead.next/1",
-        "target": asked.target._asdict(),
-        "head": None if asked.head is None else asked.head._asdict(),
-        "source": "forge" if asked.by_forge else "branches",
-        "trouble": asked.trouble or None,
-        "written": asked.written,
-        "coverage": asked.coverage._asdict(),
-        "not_judged": [each._asdict() | {"paths": list(each.paths[:MAX_LISTED])} for each in asked.unjudged],
-        "environments": [_document(asked, each) for each in asked.environments],
+        "target": report.target._asdict(),
+        "head": None if report.head is None else report.head._asdict(),
+        "source": "forge" if report.by_forge else "branches",
+        "trouble": report.trouble or None,
+        "written": report.written,
+        "coverage": report.coverage._asdict(),
+        "not_judged": [each._asdict() | {"paths": list(each.paths[:MAX_LISTED])} for each in report.unjudged],
+        "environments": [_document(report, each) for each in report.environments],
     }
 
 
-def _document(asked: Asked, ahead: Ahead) -> dict[str, Any]:
+def _document(report: NextReport, ahead: Ahead) -> dict[str, Any]:
     new, plan = ahead.new, ahead.examined.plan
-    own = asked.own.get(ahead.path)
+    own = report.own.get(ahead.path)
     place = ahead.examined.facts.environment
     return {
         "path": place.path,
@@ -250,7 +250,7 @@ def _document(asked: Asked, ahead: Ahead) -> dict[str, Any]:
         "number": new.number,
         "file_begins": new.front or None,
         "command": new.command or None,
-        "merge_first": asked.merge if ahead.lacking else None,
+        "merge_first": report.merge if ahead.lacking else None,
         "unread": [
             {"path": each.path, "reason": each.reason} for each in ahead.examined.facts.merged.unreadable[:MAX_LISTED]
         ],
@@ -293,21 +293,21 @@ def next_answer(environments: Sequence[Ahead], own: Mapping[str, OwnDatabase], t
 
     branch = short_ref(target.ref)
     merge = f"git merge origin/{branch}"
-    asked = Asked(target, None, tuple(environments), Coverage(0, 0, 0), (), own, "", by_forge=True, merge=merge)
+    report = NextReport(target, None, tuple(environments), Coverage(0, 0, 0), (), own, "", by_forge=True, merge=merge)
     values = [
         {
             "path": code(each.path or "."),
-            "first": [inline_code(line.strip()) for line in _first_lines(asked, each, plain)],
+            "first": [inline_code(line.strip()) for line in _first_lines(report, each, plain)],
             "parent": inline_code(_parent(each)),
             "name": inline_code(_name(each.new)),
             "commands": [code(line) for line in (each.new.command, *(line.command for line in each.new.lines)) if line],
             "unread": [inline_code(line) for line in unread_lines(each)],
-            "own": [inline_code(line.strip()) for line in _own(asked, each, plain)],
+            "own": [inline_code(line.strip()) for line in _own(report, each, plain)],
             "reserved": [inline_code(line) for line in reserved_lines(each)],
         }
         for each in environments
     ]
-    following = [step for step in _following(asked, "onehead next").split(" && ") if step]
+    following = [step for step in _following(report, "onehead next").split(" && ") if step]
     return rendered(
         "answer/next.md.j2",
         environments=values,
