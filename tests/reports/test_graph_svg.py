@@ -11,14 +11,11 @@ from onehead.reports.graph_svg import MAX_ROWS, Annotation, Drawing, style, svg
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision, Unreadable
 from tests.chains import graph
+from tests.reports.drawings import parsed
 from tests.shapes import SHAPES
 
 NAMES = {"s": "http://www.w3.org/2000/svg"}
 LONG = "; ".join(["r000", *(f"r{n:03}<r{n - 1:03}" for n in range(1, 60))])
-
-
-def parsed(text: str) -> ET.Element:
-    return ET.fromstring(text)  # noqa: S314 - our own output
 
 
 def words(root: ET.Element) -> list[str]:

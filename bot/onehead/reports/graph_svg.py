@@ -162,23 +162,29 @@ def _chart(drawing: Drawing) -> _Chart:
     return _Chart(ids, links, frozenset(missing), frozenset(added), frozenset(moved), cut)
 
 
+def _rows(drawing: Drawing, chart: _Chart, room: int) -> tuple[list[Run], _Chart]:
+    """What is drawn of a chain in so many rows, and the chart, which knows what was cut off for them."""
+    if drawing.full:
+        return [Run((id_,)) for id_ in chart.ids], chart
+    graph = drawing.graph
+    kept = {link.upper for link in chart.links if link.lower in chart.missing}
+    kept |= {*graph.duplicates, *chart.added, *chart.moved, *chart.cut}
+    kept |= {id_ for id_ in graph.revisions if graph.revisions[id_].branch_labels}
+    sides = {id_: each.side for id_, each in drawing.annotations.items()}
+    runs = folded(chart.ids, chart.links, kept, sides, drawing.opened)
+    if len(runs) <= room:
+        return runs, chart
+    near = nearest_to_heads(runs, chart.links, room)
+    runs = [run for number, run in enumerate(runs) if number in near]
+    drawn = {id_ for run in runs for id_ in run.ids}
+    cut = {link.upper for link in chart.links if link.lower not in drawn}
+    return runs, chart._replace(cut=chart.cut | cut)
+
+
 def _draw(sheet: _Sheet, drawing: Drawing, room: int) -> int:
     """Draw one chain; how many rows it takes."""
-    graph, chart = drawing.graph, _chart(drawing)
-    if drawing.full:
-        runs = [Run((id_,)) for id_ in chart.ids]
-    else:
-        kept = {link.upper for link in chart.links if link.lower in chart.missing}
-        kept |= {*graph.duplicates, *chart.added, *chart.moved, *chart.cut}
-        kept |= {id_ for id_ in graph.revisions if graph.revisions[id_].branch_labels}
-        sides = {id_: each.side for id_, each in drawing.annotations.items()}
-        runs = folded(chart.ids, chart.links, kept, sides, drawing.opened)
-        if len(runs) > room:
-            near = nearest_to_heads(runs, chart.links, room)
-            runs = [run for number, run in enumerate(runs) if number in near]
-            drawn_ids = {id_ for run in runs for id_ in run.ids}
-            cut = {link.upper for link in chart.links if link.lower not in drawn_ids}
-            chart = chart._replace(cut=chart.cut | cut)
+    graph = drawing.graph
+    runs, chart = _rows(drawing, _chart(drawing), room)
     lanes = lanes_of(runs, chart.links, {id_ for id_, each in drawing.annotations.items() if each.side})
     drawn = _DrawnChain(sheet, drawing, chart, lanes)
     drawn.draw()
