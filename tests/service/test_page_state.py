@@ -23,7 +23,7 @@ from onehead.service.memory import OwnShelf
 from onehead.service.page_state import (
     MAX_GRAPH_ROWS,
     MAX_NOTED,
-    Note,
+    FileOrigin,
     Notes,
     graph_after,
     notes_of,
@@ -120,7 +120,7 @@ def test_notes_stay_with_a_file_until_it_changes() -> None:
     assert [(each.branch, each.id) for each in wanted] == [("main", "b"), ("main", "a")]
     notes = Notes(
         {each.blob: f"does {each.id}" for each in wanted},
-        {("main", each.blob): Note("Ann", "f" * 40, 3) for each in wanted},
+        {("main", each.blob): FileOrigin("Ann", "f" * 40, 3) for each in wanted},
     )
     graph = graph_after(RepositoryGraph(), known, notes)
     assert {(row.does, row.author, row.pull) for row in graph.rows()} == {("does a", "Ann", 3), ("does b", "Ann", 3)}

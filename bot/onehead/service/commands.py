@@ -124,7 +124,7 @@ class _Request:
             CommandName.AUTO: self._choose_nothing,
             CommandName.APPLY: self._apply,
             CommandName.DOCTOR: lambda: diagnose(self.look, self._target() or self.look.snapshot.main, asked.rows),
-            CommandName.NEXT: lambda: look_further(self.look, self._target(), self.pull),
+            CommandName.NEXT: lambda: next_revisions(self.look, self._target(), self.pull),
             CommandName.IGNORE: lambda: self._ignore(asked.reason),
             CommandName.UNIGNORE: self._unignore,
         }
@@ -322,7 +322,7 @@ def diagnose(look: Look, target: Target, rows: tuple[str, ...]) -> str:
     return doctor_answer({path: each.diagnosis for path, each in found.items()}, places, merged, target.point)
 
 
-def look_further(look: Look, into: Target | None, pull: PullRequest | None) -> str:
+def next_revisions(look: Look, into: Target | None, pull: PullRequest | None) -> str:
     """What a new revision takes, and where those of a pull request belong, if it goes into a deployed branch."""
     snapshot = look.snapshot
     target, pull = into or snapshot.main, pull if into else None

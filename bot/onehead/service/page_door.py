@@ -113,7 +113,7 @@ def page_headers() -> dict[str, str]:
 
 
 class PageDoor:
-    """Answers for the page."""
+    """The paths of the page: whoever may see it gets what the source makes."""
 
     def __init__(self, access: PageAccess, source: PageSource) -> None:
         self._access = access

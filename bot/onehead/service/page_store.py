@@ -31,7 +31,7 @@ from onehead.reports.page_model import (
 from onehead.service.desired import Desired, KnownState, Offer
 from onehead.service.judge import Analyst
 from onehead.service.memory import Remembered, Shelf
-from onehead.service.page_state import Note, Notes, Unnoted, graph_after, notes_of, shown_after, unnoted
+from onehead.service.page_state import FileOrigin, Notes, Unnoted, graph_after, notes_of, shown_after, unnoted
 from onehead.service.snapshot import Snapshot
 from onehead.service.troubles import cause
 from onehead.service.wire import BadWire, Wire
@@ -156,7 +156,9 @@ def _effects(analysis: Analyst, blobs: Collection[str]) -> dict[str, str]:
     return {blob: plain_line(told.get(blob, ""), MAX_SENTENCE) for blob in blobs}
 
 
-def _brought(snapshot: Snapshot, wanted: Iterable[Unnoted], before: RepositoryGraph) -> dict[tuple[str, str], Note]:
+def _brought(
+    snapshot: Snapshot, wanted: Iterable[Unnoted], before: RepositoryGraph
+) -> dict[tuple[str, str], FileOrigin]:
     """Who brought files to deployed branches. Where all of them are new, only what is new of the history is read."""
     paths: dict[str, dict[str, Unnoted]] = {}
     for each in wanted:
@@ -173,7 +175,7 @@ def _brought(snapshot: Snapshot, wanted: Iterable[Unnoted], before: RepositoryGr
         merges = landed(git, blobs, sha, not_in, _MAX_COMMITS)
         for path, blob in blobs.items():
             commit, merge = commits.get(path), merges.get(path)
-            found[branch, blob] = Note(
+            found[branch, blob] = FileOrigin(
                 "" if commit is None else plain_line(commit.author_name, MAX_PERSON),
                 "" if commit is None else commit.sha,
                 None if merge is None else merge.pull,
