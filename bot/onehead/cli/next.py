@@ -103,16 +103,20 @@ def run(options: argparse.Namespace) -> int:
     report = NextReport(
         target, checkout.shown, chosen, looked.coverage, looked.unjudged, own, trouble, by_forge, merge, written
     )
-    if options.format == "json":
-        sys.stdout.write(json.dumps(next_document(report), indent=2) + "\n")
-    else:
-        paint = painter(sys.stdout)
-        target_named = "" if options.target is None else f" --target {quote(options.target)}"
-        typed = f"onehead next{named_again(options.repo)}{target_named}"
-        sys.stdout.write(again(options, next_text(report, typed, paint, painted(shown, paint))))
+    sys.stdout.write(_written(options, report, shown))
     if looked.verdict == "unreadable":
         return 3
     return 1 if report.needs_more else 0
+
+
+def _written(options: argparse.Namespace, report: NextReport, shown: str) -> str:
+    """What is printed; `shown` is the difference that was or would be made."""
+    if options.format == "json":
+        return json.dumps(next_document(report), indent=2) + "\n"
+    paint = painter(sys.stdout)
+    target = "" if options.target is None else f" --target {quote(options.target)}"
+    typed = f"onehead next{named_again(options.repo)}{target}"
+    return again(options, next_text(report, typed, paint, painted(shown, paint)))
 
 
 def _target(git: Git, name: str | None) -> Point:
