@@ -82,7 +82,7 @@ def ask_forge(git: Git, branches: Collection[str], remote: str = "origin") -> As
     try:
         reports = _reports(git, remote)
     except OriginSilent as silence:
-        troubles.append(f"what databases have reported could not be read: {_silent(silence)}")
+        troubles.append(f"what databases have reported could not be read: {_silent(silence, remote)}")
     here = tuple(each for each in others if each.number not in unread)
     mine_first = min((pull.number for pull in mine), default=None)
     return AskedForge(OpenPulls(here, mine_first), "; ".join(troubles), reports)
@@ -101,8 +101,8 @@ def _reports(git: Git, remote: str) -> Ref | None:
     return Ref(naming.DATABASES, sha)
 
 
-def _silent(silence: OriginSilent) -> str:
-    return f"origin could not be asked ({silence.message})"
+def _silent(silence: OriginSilent, remote: str) -> str:
+    return f"{remote} could not be asked ({silence.message})"
 
 
 def access_to(address: str, remote: str = "origin") -> ForgeAccess:
@@ -177,9 +177,9 @@ def _bring(git: Git, pulls: list[OpenPull], remote: str) -> dict[int, str]:
         return {}
     from onehead.gitrepo.remote import Origin  # noqa: PLC0415 - mostly all of them are here
 
-    why = "origin does not have what the forge names; ask again"
+    why = f"{remote} does not have what the forge names; ask again"
     try:
         Origin(git, remote=remote).bring_refs(*(pull.ref for pull in missing[:MAX_FETCHED]))
     except OriginSilent as trouble:
-        why = _silent(trouble)
+        why = _silent(trouble, remote)
     return {pull.number: why for pull in missing if not is_here(git, pull.sha)}

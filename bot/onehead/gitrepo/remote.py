@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from enum import StrEnum
 from functools import cached_property
+from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
@@ -426,13 +427,13 @@ class Origin:
         try:
             answer = talking.ask(*args, data=data, timeout=left)
         except GitTimeout:
-            raise OriginSilent(f"origin did not answer within {self._seconds:g} seconds") from None
+            raise OriginSilent(f"{self._remote} did not answer within {self._seconds:g} seconds") from None
         if answer.code != 0:
             where = destination(talking, self._remote, answer)
             if where is not None:
                 raise OriginSilent(
-                    f"origin redirects to {where}; git would send credentials there, so onehead does not follow; if "
-                    "origin has moved, run `git remote set-url origin NEW-ADDRESS`"
+                    f"{self._remote} redirects to {where}; git would send credentials there, so onehead does not "
+                    f"follow; if {self._remote} has moved, run `git remote set-url {quote(self._remote)} NEW-ADDRESS`"
                 )
             lines = [line.strip() for line in answer.err.splitlines() if line.strip()]
             telling = sorted(lines, key=lambda line: (not line.startswith("fatal:"), not line.startswith("error:")))
