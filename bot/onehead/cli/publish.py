@@ -56,21 +56,9 @@ _PERMISSIONS = "Give the job `permissions:` of `contents: read`, `pull-requests:
 _AGAIN = "Run the job again once the forge answers."
 
 
-def tell_pull(work: PreparedWork, examination: Examination) -> None:
-    """Write the comment and the status of the job's pull request; what there is to say goes to standard error."""
-    with _saying("not published"):
-        _tell_pull(work, examination)
-
-
-def upload(work: PreparedWork, examination: Examination, sarif: str) -> None:
-    """Hand the findings to GitHub's code scanning; what there is to say goes to standard error."""
-    with _saying("no findings were uploaded"):
-        _upload(work, examination, sarif)
-
-
 @contextmanager
 def _saying(what: str) -> Iterator[None]:
-    """A context that says what is raised in it, and goes on."""
+    """Says what is raised, and goes on; around a function, too."""
     sys.stdout.flush()
     try:
         yield
@@ -111,7 +99,9 @@ def _open(forge: ForgeOfJob) -> ForgejoApi:
     return ForgejoApi(Connection(forge.url.rstrip("/").removesuffix("/api/v1"), token))
 
 
-def _tell_pull(work: PreparedWork, examination: Examination) -> None:
+@_saying("not published")
+def tell_pull(work: PreparedWork, examination: Examination) -> None:
+    """Write the comment and the status of the job's pull request; what there is to say goes to standard error."""
     job, forge = work.job, _forge(work.job)
     number = "" if job is None else job.pull.removeprefix("pull/")
     if job is None or not number.isdecimal() or examination.head is None:
@@ -159,7 +149,9 @@ def _way_out(refused: OneheadError, rights: str) -> str:
             return refused.hint
 
 
-def _upload(work: PreparedWork, examination: Examination, sarif: str) -> None:
+@_saying("no findings were uploaded")
+def upload(work: PreparedWork, examination: Examination, sarif: str) -> None:
+    """Hand the findings to GitHub's code scanning; what there is to say goes to standard error."""
     job, forge = work.job, _forge(work.job)
     if forge.kind != "github":
         _say("no findings were uploaded: Forgejo has no code scanning.")
