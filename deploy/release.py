@@ -88,12 +88,13 @@ def release(repository: Path, version: str, place: Path, *, real: bool, tests: b
         raise ReleaseError(f"{' '.join(TESTS)} failed, so nothing was released.")
     clone = place / "clone"
     run("git", "clone", "--quiet", repository, clone)
-    for line in git(repository, "config", "--get-regexp", r"^(user|gpg|commit|tag)\.", status=1).splitlines():
-        run("git", "config", *line.split(" ", 1), at=clone)
+    settings = signing(repository)
+    for name, value in settings.items():
+        run("git", "config", name, value, at=clone)
     edit(clone, version, dt.datetime.now(dt.UTC).date())
     run("git", "commit", "--quiet", "--all", f"--message=release: {version}", at=clone)
     print(run("git", "show", "--stat", "--format=%s", at=clone), end="")
-    key = git(repository, "config", "user.signingkey", status=1).strip()
+    key = settings.get("user.signingkey", "")
     kind = "--sign" if key and real else "--annotate"
     run("git", "tag", kind, f"--message=onehead {version}", tag, at=clone)
     distribute(clone, tag, place / "build", repository / "dist")
@@ -132,14 +133,12 @@ def ready(repository: Path, tag: str) -> None:
         )
 
 
-def git(repository: Path, *arguments: str, status: int) -> str:
-    """What git prints; nothing where it ends with `status`."""
-    try:
-        return run("git", *arguments, at=repository)
-    except ReleaseError as failed:
-        if f"exit code {status}:" in str(failed):
-            return ""
-        raise
+def signing(repository: Path) -> dict[str, str]:
+    """What git is told about who commits, and how that is signed; names are in lower case."""
+    given = run("git", "config", "--list", "--null", at=repository).split("\0")
+    pairs = (each.partition("\n") for each in given if re.match(r"(user|gpg|commit|tag)\.", each))
+    # A name alone means that it is so.
+    return {name: value if equals else "true" for name, equals, value in pairs}
 
 
 # --- the release in Forgejo -------------------------------------------------------------------------------------
@@ -174,9 +173,9 @@ def attach_from_a_job(tag: str, dist: Path) -> str:
         raise ReleaseError(
             f"{missing} is not set. Forgejo sets it in a job; see .forgejo/workflows/release.yml."
         ) from None
-    text = section((ROOT / CHANGELOG).read_text(encoding="utf-8"), tag.removeprefix("v"))
-    files = sorted(dist.glob("onehead-*"))
     version = tag.removeprefix("v")
+    text = section((ROOT / CHANGELOG).read_text(encoding="utf-8"), version)
+    files = sorted(dist.glob("onehead-*"))
     names = [file.name for file in files]
     if names != [f"onehead-{version}-py3-none-any.whl", f"onehead-{version}.tar.gz"]:
         raise ReleaseError(f"The tag is {tag}, and dist/ holds {', '.join(names) or 'nothing'}. Run: make dist")

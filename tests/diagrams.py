@@ -14,7 +14,7 @@ from unittest.mock import patch
 from onehead.cli.sides import examined
 from onehead.cli.verbs import parse
 from onehead.plan.findings import Facts
-from onehead.reports.graph_svg import Beside, Drawing, svg
+from onehead.reports.graph_svg import Annotation, Drawing, svg
 from tests.migrations import merged, project, revision
 from tests.repositories import Repository
 
@@ -75,10 +75,12 @@ def drawn(place: Path, case: Case) -> str:
     return svg(drawings)
 
 
-def _brought(facts: Facts) -> dict[str, Beside]:
+def _brought(facts: Facts) -> dict[str, Annotation]:
     """Marks on what only the branch has."""
     return (
-        {} if facts.head is None else {id_: Beside("branch") for id_ in facts.head.revisions if id_ not in facts.target}
+        {}
+        if facts.head is None
+        else {id_: Annotation("branch") for id_ in facts.head.revisions if id_ not in facts.target}
     )
 
 

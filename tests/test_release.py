@@ -16,7 +16,19 @@ from markdown_it import MarkdownIt
 
 from deploy.distributions import ReleaseError, unpacked
 from deploy.metadata import readme, urls
-from deploy.release import HEADING, UNRELEASED, acceptable, attach, attach_from_a_job, edit, main, moved, ready, section
+from deploy.release import (
+    HEADING,
+    UNRELEASED,
+    acceptable,
+    attach,
+    attach_from_a_job,
+    edit,
+    main,
+    moved,
+    ready,
+    section,
+    signing,
+)
 from tests.repositories import environment
 
 ROOT = Path(__file__).parents[1]
@@ -209,6 +221,18 @@ def test_files_that_name_the_last_image_name_the_new_one(tmp_path: Path) -> None
 
 
 # --- what may be released ---------------------------------------------------------------------------------------
+
+
+def test_a_release_is_signed_as_git_is_told_to(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    with (tmp_path / ".git" / "config").open("a") as file:
+        file.write(
+            '[commit]\n gpgSign\n[user]\n signingKey = Ann = A B\n[gpg "ssh"]\n program = "a\\nb"\n[core]\n x = y\n'
+        )
+    found = signing(tmp_path)
+    told = {"commit.gpgsign": "true", "user.signingkey": "Ann = A B", "gpg.ssh.program": "a\nb"}
+    assert found | told == found
+    assert "core.x" not in found
 
 
 def test_a_release_is_made_of_what_is_committed_on_main(checkout: Path) -> None:

@@ -41,9 +41,13 @@ def stock_revision() -> bytes:
     return stock("revision/merge.py.txt")
 
 
+def rendered(template: str, /, **values: object) -> str:
+    """A text of `templates/`, without space at either end: nothing is escaped, and a missing value is an error."""
+    return _texts().get_template(template).render(values).strip()
+
+
 @cache
-def environment() -> Environment:
-    """The jinja2 environment of our own templates: plain text, and a missing value is an error."""
+def _texts() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - not needed to judge
 
     # The texts are Python, Markdown and terminal lines; what is quoted from a repository is escaped by its author.

@@ -73,7 +73,7 @@ def test_two_merges_fork_and_a_merge_revision_joins(repo: Repository) -> None:
     joined = repo.commit("main", revision("005", ("003", "004")), "Join (#3)", author=BOB)
     told, incident = only(repo)
     began, ended = told.line[incident.began], told.line[incident.ended or 0]
-    assert (began.sha, began.pull, ended.sha, ended.pull, ended.author) == (fork, "2", joined, "3", "Bob")
+    assert (began.sha, began.pull, ended.sha, ended.pull, ended.author) == (fork, 2, joined, 3, "Bob")
     assert (incident.code, incident.heads, incident.brought) == (Code.FORK, ("003", "004"), ("004",))
     assert (incident.ending, incident.repaired_with) == (EndKind.MERGE, ("005",))
     assert told.stopped == 2 * HOUR
@@ -160,7 +160,7 @@ def test_squashes(repo: Repository) -> None:
     repo.commit("main", revision("003", "002"), "Add three (#1)", author=BOB)
     fork = repo.commit("main", revision("004", "002"), "Add four (#2)", author=CY)
     told, incident = only(repo)
-    assert (told.line[incident.began].sha, told.line[incident.began].pull) == (fork, "2")
+    assert (told.line[incident.began].sha, told.line[incident.began].pull) == (fork, 2)
     [came] = told.origins.values()
     assert came.authors == ("Cy",)
     assert came.foresight is not None

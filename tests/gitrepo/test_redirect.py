@@ -122,25 +122,26 @@ def test_refs_are_deleted_at_the_forge_only(
     assert repo.ref("refs/onehead/databases")
 
 
+@pytest.mark.parametrize("name", ["origin", "upstream"])
 def test_a_clone_in_ci_keeps_its_credentials_to_itself(
-    repo: Repository, forge: ForgeOverHttp, stranger: Listener, tmp_path: Path
+    repo: Repository, forge: ForgeOverHttp, stranger: Listener, tmp_path: Path, name: str
 ) -> None:
     work = tmp_path / "work"
-    repo.git("clone", "--quiet", f"file://{repo.path}", str(work))
+    repo.git("clone", "--quiet", "--origin", name, f"file://{repo.path}", str(work))
     url = forge.url.replace("://", f"://ci:{TOKEN}@")
     subprocess.run(
-        ["git", "remote", "set-url", "origin", f"{url}/shop.git"], cwd=work, env=environment(), check=True, timeout=60
+        ["git", "remote", "set-url", name, f"{url}/shop.git"], cwd=work, env=environment(), check=True, timeout=60
     )
-    assert Origin(Git(work)).advertised.tip("main") == repo.sha("main")
+    assert Origin(Git(work), remote=name).advertised.tip("main") == repo.sha("main")
     forge.moved = ("info/refs", f"http://{stranger.host}", 302)
     with pytest.raises(OriginSilent) as caught:
-        _ = Origin(Git(work)).advertised
+        _ = Origin(Git(work), remote=name).advertised
     assert caught.value.message == (
-        f"origin redirects to http://{stranger.host}/shop.git; git would send credentials there, so onehead does not "
-        "follow; if origin has moved, run `git remote set-url origin NEW-ADDRESS`"
+        f"{name} redirects to http://{stranger.host}/shop.git; git would send credentials there, so onehead does not "
+        f"follow; if {name} has moved, run `git remote set-url {name} NEW-ADDRESS`"
     )
     with pytest.raises(OriginSilent, match="redirects to"):
-        Origin(Git(work)).bring("0" * 39 + "1")
+        Origin(Git(work), remote=name).bring("0" * 39 + "1")
 
 
 def test_a_persons_configuration_leads_a_mirror_nowhere_else(

@@ -337,3 +337,25 @@ def test_pull_requests_are_listed_by_number(git: Git, repo: Repository) -> None:
     for number in (10, 9, 100):
         repo.git("update-ref", f"refs/pull/{number}/head", one)
     assert [ref.name.split("/")[2] for ref in refs.list_refs(git, "refs/pull")] == ["9", "10", "100"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "pull"),
+    [
+        ("Merge pull request 'Add games' (#12) from games into main", 12),
+        ("Merge pull request 'Correct (#7) again' (#12) from a/b into main", 12),
+        ("Merge pull request 'Add (#3) from x' (#12) from ann:games", 12),
+        ("Merge pull request 'Add games' (#12) from games(#4)", 12),
+        ("Add games (#12)", 12),
+        ('Revert "Add games (#12)" (#13)', 13),
+        ("Merge pull request #12 from ann/games", 12),
+        ("Merged in games (pull request #12)", 12),
+        ("Add games, as in (#12) before", None),
+        ("Merge branch 'games'", None),
+        ("Fix #12", None),
+        ("", None),
+        ("x" * 1_000_000 + " (#12)", None),
+    ],
+)
+def test_the_pull_request_that_a_commit_brings(subject: str, pull: int | None) -> None:
+    assert Commit("1" * 40, "Ann", "", datetime(2024, 1, 1, tzinfo=UTC), subject).pull == pull

@@ -256,24 +256,6 @@ def test_no_clock_runs_back_and_none_that_runs_forward_is_changed(recorded: list
         assert list(clock) == recorded
 
 
-@pytest.mark.parametrize(
-    ("subject", "pull"),
-    [
-        ("Merge pull request 'Add oauth' (#12) from ann/oauth into main", "12"),
-        ("Merge pull request 'Correct (#7) again' (#12) from a/b into main", "12"),
-        ("Add oauth (#12)", "12"),
-        ('Revert "Add oauth (#12)" (#13)', "13"),
-        ("Merge pull request #12 from ann/oauth", "12"),
-        ("Merged in oauth (pull request #12)", "12"),
-        ("Merge branch 'oauth'", ""),
-        ("Fix #12", ""),
-        ("", ""),
-    ],
-)
-def test_the_pull_request_in_a_subject(subject: str, pull: str) -> None:
-    assert PastCommit("1" * 40, (), "Ann", 0, subject).pull == pull
-
-
 def history(*incidents: Incident, clock: tuple[int, ...], until: int) -> History:
     line = tuple(PastCommit(f"{place:040}", (), "Ann", time, "") for place, time in enumerate(clock))
     return History(Point("main", line[-1].sha), line, True, clock, 0, until, 0, (), incidents)

@@ -7,18 +7,15 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from onehead.reports.graph_svg import MAX_ROWS, Beside, Drawing, style, svg
+from onehead.reports.graph_svg import MAX_ROWS, Annotation, Drawing, style, svg
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision, Unreadable
 from tests.chains import graph
+from tests.reports.drawings import parsed
 from tests.shapes import SHAPES
 
 NAMES = {"s": "http://www.w3.org/2000/svg"}
 LONG = "; ".join(["r000", *(f"r{n:03}<r{n - 1:03}" for n in range(1, 60))])
-
-
-def parsed(text: str) -> ET.Element:
-    return ET.fromstring(text)  # noqa: S314 - our own output
 
 
 def words(root: ET.Element) -> list[str]:
@@ -88,8 +85,8 @@ def test_hostile_text_stays_text() -> None:
         Revision("next", (HOSTILE,), "next.py", "", depends_on=(HOSTILE + "need",), doc=HOSTILE),
     ]
     chain = Graph(revisions, [Unreadable(HOSTILE, "", 1, HOSTILE)])
-    beside = {HOSTILE: Beside(HOSTILE, HOSTILE, HOSTILE, f"/{HOSTILE}")}
-    text = svg([Drawing(HOSTILE, chain, beside=beside, link=lambda _: HOSTILE)])
+    annotations = {HOSTILE: Annotation(HOSTILE, HOSTILE, HOSTILE, f"/{HOSTILE}")}
+    text = svg([Drawing(HOSTILE, chain, annotations=annotations, link=lambda _: HOSTILE)])
     assert "<script" not in text
     root = parsed(text)
     assert words(root)[0] == "<script>\"']]>&amp;</svg>������"
@@ -99,8 +96,8 @@ def test_hostile_text_stays_text() -> None:
 
 @pytest.mark.parametrize("href", ["javascript:alert(1)", " javascript:alert(1)", "data:text/html,x", "JAVA\tSCRIPT:x"])
 def test_a_link_leads_to_a_page_or_nowhere(href: str) -> None:
-    assert "href" not in svg([Drawing("v", graph("1"), beside={"1": Beside(href=href)})])
-    assert 'href="https://x/y"' in svg([Drawing("v", graph("1"), beside={"1": Beside(href="https://x/y")})])
+    assert "href" not in svg([Drawing("v", graph("1"), annotations={"1": Annotation(href=href)})])
+    assert 'href="https://x/y"' in svg([Drawing("v", graph("1"), annotations={"1": Annotation(href="https://x/y")})])
 
 
 def test_a_folded_run_says_how_many_from_where_to_where() -> None:
@@ -113,8 +110,8 @@ def test_a_folded_run_says_how_many_from_where_to_where() -> None:
 
 
 def test_what_is_said_beside_a_revision() -> None:
-    beside = {"2": Beside("feature/oauth", "creates table oauth_tokens", "Ann · #41", "/shop/pulls/41")}
-    root = drawn("1; 2<1 @auth; 3<1", beside=beside)
+    annotations = {"2": Annotation("feature/oauth", "creates table oauth_tokens", "Ann · #41", "/shop/pulls/41")}
+    root = drawn("1; 2<1 @auth; 3<1", annotations=annotations)
     assert words(root)[4:9] == [
         "2", "doc 2", "head", "feature/oauth", "@auth",
     ]  # fmt: skip
@@ -193,8 +190,8 @@ def test_where_the_older_ones_are_left_out_the_first_row_says_so() -> None:
 def test_what_is_long_is_cut() -> None:
     long = "a b" * 2000
     chain = Graph([Revision(long, (), f"versions/{long}.py", "", branch_labels=(long,) * 9, doc=long)])
-    root = parsed(svg([Drawing(long, chain, beside={long: Beside(long, long, long)})]))
-    assert len(svg([Drawing(long, chain, beside={long: Beside(long, long, long)})], styled=False)) < 5000
+    root = parsed(svg([Drawing(long, chain, annotations={long: Annotation(long, long, long)})]))
+    assert len(svg([Drawing(long, chain, annotations={long: Annotation(long, long, long)})], styled=False)) < 5000
     assert int(root.get("width", "")) < 3000
 
 

@@ -9,7 +9,7 @@ import pytest
 from onehead.plan.findings import Code, Finding
 from onehead.plan.incidents import EndKind, EnvironmentPast, History, Incident, PastCommit
 from onehead.plan.verdict import Point
-from onehead.reports.history import MAX_ROWS, history_document, history_text, length
+from onehead.reports.history import MAX_ROWS, duration, history_document, history_text
 from onehead.reports.timeline import MAX_DRAWN_ENVIRONMENTS, MAX_LANES, MAX_LISTED_INCIDENTS, timeline
 from tests.reports.drawings import elements, words
 
@@ -21,7 +21,8 @@ FORK = Finding(Code.FORK, "error", "target", "The chain forks.", ("a", "b"), ("v
 def past(*spans: tuple[int, int | None], commits: int = 2000, environments: int = 1) -> History:
     """A commit a day; an incident of the first environment from one to another of them."""
     line = tuple(
-        PastCommit(f"{place:040x}", (), "Ann", START + place * DAY, f"Work (#{place})") for place in range(commits)
+        PastCommit(f"{place:040x}", (), "Ann", START + place * DAY, f"Work (#{place})", place)
+        for place in range(commits)
     )
     clock = tuple(commit.committed for commit in line)
     incidents = tuple(
@@ -129,4 +130,4 @@ def test_whose_clock_it_is(corrected: int) -> None:
     ],
 )
 def test_how_long(seconds: int, told: str) -> None:
-    assert length(seconds) == told
+    assert duration(seconds) == told

@@ -19,6 +19,7 @@ from onehead.reports.page import (
     list_page,
     list_part,
     message_page,
+    refused_page,
     repository_page,
     styles,
 )
@@ -95,6 +96,7 @@ PAGES = {
     "hostile": repository_page("eve/hostile", HOSTILE, NOTHING, FORGE, NOW),
     "unknown": repository_page("acme/new", ShownRepository(NOW), NOTHING, FORGE, NOW),
     "message": message_page("Nothing & nobody."),
+    "refused": refused_page(),
 }
 each_page = pytest.mark.parametrize("name", PAGES)
 
@@ -165,6 +167,13 @@ def test_any_text_at_all_makes_a_page_and_nothing_in_it_is_hidden() -> None:
         page.encode("utf-8")
         assert "a\ufffd\ufffdb" in Document(page).words
     assert "\u202e" not in several
+
+
+@pytest.mark.parametrize("count", [3, 30])
+def test_whether_there_is_a_folded_part_to_open(count: int) -> None:
+    rows = tuple(GraphRow(f"{n:03}", (f"{n - 1:03}",) if n else (), "?open=all") for n in range(count))
+    graph = RepositoryGraph((TargetGraph("main", "8" * 40, (EnvironmentGraph("versions", rows),)),))
+    assert ("Follow a folded part to open it." in opened(healthy(), graph).words) == (count > 3)
 
 
 def test_the_list_begins_with_what_is_worst() -> None:

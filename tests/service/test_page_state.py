@@ -23,14 +23,14 @@ from onehead.service.memory import OwnShelf
 from onehead.service.page_state import (
     MAX_GRAPH_ROWS,
     MAX_NOTED,
-    Note,
+    FileOrigin,
     Notes,
     graph_after,
     notes_of,
     shown_after,
     unnoted,
 )
-from onehead.service.page_store import FORM, PageStore, pull_named
+from onehead.service.page_store import FORM, PageStore
 from onehead.service.page_view import PageView
 from onehead.service.wire import Wire
 from tests.plan.cases import ENVIRONMENT, examination, facts
@@ -120,7 +120,7 @@ def test_notes_stay_with_a_file_until_it_changes() -> None:
     assert [(each.branch, each.id) for each in wanted] == [("main", "b"), ("main", "a")]
     notes = Notes(
         {each.blob: f"does {each.id}" for each in wanted},
-        {("main", each.blob): Note("Ann", "f" * 40, 3) for each in wanted},
+        {("main", each.blob): FileOrigin("Ann", "f" * 40, 3) for each in wanted},
     )
     graph = graph_after(RepositoryGraph(), known, notes)
     assert {(row.does, row.author, row.pull) for row in graph.rows()} == {("does a", "Ann", 3), ("does b", "Ann", 3)}
@@ -158,22 +158,6 @@ def test_an_id_is_cut_and_stays_unique() -> None:
     assert short_id("a\u202eb") != short_id("a\u202db")
     assert short_id("a\u202eb\n").isprintable()
     assert len(short_id("\0" * 10_000_000)) == len(short_id(LONG)) == 80
-
-
-@pytest.mark.parametrize(
-    ("subject", "number"),
-    [
-        ("Merge pull request 'Add games' (#12) from games into main", 12),
-        ("Merge pull request 'Add (#3) from x' (#12) from ann:games", 12),
-        ("Merge pull request 'Add games' (#12) from games(#4)", 12),
-        ("Add games (#12)", 12),
-        ("Add games, as in (#12) before", None),
-        ("Add games", None),
-        ("x" * 1_000_000 + " (#12)", None),
-    ],
-)
-def test_the_pull_request_that_a_commit_brings(subject: str, number: int | None) -> None:
-    assert pull_named(subject) == number
 
 
 def test_of_a_long_chain_the_newest_are_kept() -> None:

@@ -26,7 +26,7 @@ from onehead.gitrepo.worktree import full_name, top_of, work_commit
 from onehead.plan.next_revision import MESSAGE, Ahead, OwnState
 from onehead.plan.policy import Policy, targets_of
 from onehead.plan.verdict import Point
-from onehead.reports.next_revision import Asked, next_document, next_text
+from onehead.reports.next_revision import NextReport, next_document, next_text
 from onehead.reports.terminal import diff, named_again, painted, short_ref
 from onehead.screen import painter
 
@@ -105,19 +105,23 @@ def run(options: argparse.Namespace) -> int:
         f"onehead fix{named_again(options.repo)} --target {quote(name)}",
     )
     looked, written = found.examination, bool(options.write and moving)
-    asked = Asked(
+    report = NextReport(
         target, checkout.shown, chosen, looked.coverage, looked.unjudged, own, trouble, by_forge, *commands, written
     )
-    if options.format == "json":
-        sys.stdout.write(json.dumps(next_document(asked), indent=2) + "\n")
-    else:
-        paint = painter(sys.stdout)
-        target_named = "" if options.target is None else f" --target {quote(options.target)}"
-        typed = f"onehead next{named_again(options.repo)}{target_named}"
-        sys.stdout.write(again(options, next_text(asked, typed, paint, painted(shown, paint))))
+    sys.stdout.write(_written(options, report, shown))
     if looked.verdict == "unreadable":
         return 3
-    return 1 if asked.needs_more else 0
+    return 1 if report.needs_more else 0
+
+
+def _written(options: argparse.Namespace, report: NextReport, shown: str) -> str:
+    """What is printed; `shown` is the difference that was or would be made."""
+    if options.format == "json":
+        return json.dumps(next_document(report), indent=2) + "\n"
+    paint = painter(sys.stdout)
+    target = "" if options.target is None else f" --target {quote(options.target)}"
+    typed = f"onehead next{named_again(options.repo)}{target}"
+    return again(options, next_text(report, typed, paint, painted(shown, paint)))
 
 
 def _target(git: Git, name: str | None) -> Point:

@@ -11,7 +11,6 @@ from collections.abc import Collection
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from onehead.cli.sides import is_here
 from onehead.errors import OneheadError, UsageError
 from onehead.examine import naming
 from onehead.examine.evidence import bare_name
@@ -19,7 +18,7 @@ from onehead.examine.next_revision import OpenPull, OpenPulls
 from onehead.forge.models import PullRequest, RepositoryName
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.process import OriginSilent
-from onehead.gitrepo.refs import HEADS, Ref, list_refs
+from onehead.gitrepo.refs import HEADS, Ref, is_here, list_refs
 from onehead.settings import read_url, secret_told, told
 from onehead.text import listed, mask_urls
 
@@ -72,7 +71,7 @@ def ask_forge(git: Git, branches: Collection[str], remote: str = "origin") -> As
     tips = {ref.sha for ref in list_refs(git, HEADS, "refs/remotes") if bare_name(ref.name) in branches}
     mine = [pull for pull in listed_pulls if _is_mine(pull, branches, tips)]
     others = [
-        OpenPull(pull.number, pull.head.sha, pull.author.login, pull.head.ref if _is_local(pull) else "")
+        OpenPull(pull.number, pull.head.sha, pull.author.login, pull.head.ref if pull.is_local else "")
         for pull in listed_pulls
         if pull not in mine and not pull.head.ref.startswith(naming.BRANCHES)
     ]
@@ -83,7 +82,7 @@ def ask_forge(git: Git, branches: Collection[str], remote: str = "origin") -> As
     try:
         reports = _reports(git, remote)
     except OriginSilent as silence:
-        troubles.append(f"what databases have reported could not be read: {_silent(silence)}")
+        troubles.append(f"what databases have reported could not be read: {_silent(silence, remote)}")
     here = tuple(each for each in others if each.number not in unread)
     mine_first = min((pull.number for pull in mine), default=None)
     return AskedForge(OpenPulls(here, mine_first), "; ".join(troubles), reports)
@@ -102,8 +101,8 @@ def _reports(git: Git, remote: str) -> Ref | None:
     return Ref(naming.DATABASES, sha)
 
 
-def _silent(silence: OriginSilent) -> str:
-    return f"origin could not be asked ({silence.message})"
+def _silent(silence: OriginSilent, remote: str) -> str:
+    return f"{remote} could not be asked ({silence.message})"
 
 
 def access_to(address: str, remote: str = "origin") -> ForgeAccess:
@@ -164,16 +163,11 @@ def _listed(access: ForgeAccess) -> list[PullRequest]:
         raise UsageError(mask_urls(error.message), error.hint) from error
 
 
-def _is_local(pull: PullRequest) -> bool:
-    head, base = pull.head.repository, pull.base.repository
-    return head is not None and base is not None and head.id == base.id and pull.has_branch
-
-
 def _is_mine(pull: PullRequest, branches: Collection[str], tips: Collection[str]) -> bool:
     """Whether it proposes what is checked out; of a fork, its commit decides."""
     if not {pull.head.ref, pull.head.label.rpartition(":")[2]}.intersection(branches):
         return False
-    return _is_local(pull) or pull.head.sha in tips
+    return pull.is_local or pull.head.sha in tips
 
 
 def _bring(git: Git, pulls: list[OpenPull], remote: str) -> dict[int, str]:
@@ -183,9 +177,9 @@ def _bring(git: Git, pulls: list[OpenPull], remote: str) -> dict[int, str]:
         return {}
     from onehead.gitrepo.remote import Origin  # noqa: PLC0415 - mostly all of them are here
 
-    why = "origin does not have what the forge names; ask again"
+    why = f"{remote} does not have what the forge names; ask again"
     try:
         Origin(git, remote=remote).bring_refs(*(pull.ref for pull in missing[:MAX_FETCHED]))
     except OriginSilent as trouble:
-        why = _silent(trouble)
+        why = _silent(trouble, remote)
     return {pull.number: why for pull in missing if not is_here(git, pull.sha)}

@@ -63,21 +63,9 @@ _ADDRESS = (
 _AGAIN = "Run the job again once the forge answers."
 
 
-def tell_pull(work: PreparedWork, examination: Examination) -> None:
-    """Write the comment and the status of the job's pull request; what there is to say goes to standard error."""
-    with _saying("not published"):
-        _tell_pull(work, examination)
-
-
-def upload(work: PreparedWork, examination: Examination, sarif: str) -> None:
-    """Hand the findings to GitHub's code scanning; what there is to say goes to standard error."""
-    with _saying("no findings were uploaded"):
-        _upload(work, examination, sarif)
-
-
 @contextmanager
 def _saying(what: str) -> Iterator[None]:
-    """A context that says what is raised in it, and goes on: the verdict is there already."""
+    """Says what is raised, around a function too, and goes on: the verdict is there already."""
     sys.stdout.flush()
     try:
         yield
@@ -129,7 +117,9 @@ def _open(forge: ForgeOfJob) -> ForgejoApi:
     return ForgejoApi(Connection(forge.url.rstrip("/").removesuffix("/api/v1"), token))
 
 
-def _tell_pull(work: PreparedWork, examination: Examination) -> None:
+@_saying("not published")
+def tell_pull(work: PreparedWork, examination: Examination) -> None:
+    """Write the comment and the status of the job's pull request; what there is to say goes to standard error."""
     job, forge = work.job, _forge(work.job, "Use `--publish` in a job of Forgejo Actions, GitHub Actions or Woodpecker")
     number = "" if job is None else job.pull.removeprefix("pull/")
     if job is None or not number.isdecimal() or examination.head is None:
@@ -180,7 +170,9 @@ def _way_out(refused: OneheadError, rights: str) -> str:
             return refused.hint
 
 
-def _upload(work: PreparedWork, examination: Examination, sarif: str) -> None:
+@_saying("no findings were uploaded")
+def upload(work: PreparedWork, examination: Examination, sarif: str) -> None:
+    """Hand the findings to GitHub's code scanning; what there is to say goes to standard error."""
     job, forge = work.job, _forge(work.job, "Use `--upload-sarif` in a job of GitHub Actions")
     if forge.kind != "github":
         _say("no findings were uploaded: Forgejo has no code scanning.")

@@ -24,7 +24,7 @@ from onehead.examine.examine import Trees, examine, no_comparison, read_policy, 
 from onehead.examine.read import memory_for
 from onehead.gitrepo.git import Git, kept_open
 from onehead.gitrepo.process import OriginSilent, UnknownRef
-from onehead.gitrepo.refs import Ref, current_branch, destination, fetch_everything, is_shallow, resolve
+from onehead.gitrepo.refs import Ref, current_branch, destination, fetch_everything, is_here, is_shallow, resolve
 from onehead.plan.findings import Evidence, Facts
 from onehead.plan.policy import Policy, Strategy, targets_of
 from onehead.plan.verdict import Examination, Point
@@ -127,11 +127,6 @@ def named_sides(git: Git, options: argparse.Namespace, point: Callable[[str], Po
     if here == into.name:
         return target, None
     return target, Point(here, head.sha) if here else head
-
-
-def is_here(git: Git, sha: str) -> bool:
-    """Whether a commit is in the repository."""
-    return git.ask("cat-file", "-e", f"{sha}^{{commit}}").code == 0
 
 
 def _pushed(git: Git) -> Point | None:

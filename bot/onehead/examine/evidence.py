@@ -16,7 +16,7 @@ from onehead.examine import naming
 from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.history import Holding, Presence, presence, published_refs
-from onehead.gitrepo.refs import Ref, current_branch, describe, is_ancestor, is_shallow, reached, reaching
+from onehead.gitrepo.refs import PULLS, Ref, current_branch, describe, is_ancestor, is_shallow, reached, reaching
 from onehead.gitrepo.tree import read
 from onehead.plan.decide import repairable
 from onehead.plan.findings import Evidence, Facts, Held
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from onehead.examine.ledger import Ledger
 
 _BRANCHES = ("refs/heads/", "refs/remotes/")
-_PULL = "refs/pull/"
 _MAX_NAMES = 10_000
 """Refs whose names are remembered: each judged branch is compared with all of them."""
 _OURS = re.compile(rf"refs/(?:heads|remotes/[^/]+)/{naming.BRANCHES}")
@@ -144,7 +143,7 @@ class Others:
 
     def is_ours(self, ref: Ref) -> bool:
         """Whether a ref shows a repair of ours and no work of a person."""
-        return ref.sha in self._repairs or (ref.name.startswith(_PULL) and ref.sha in self._written)
+        return ref.sha in self._repairs or (ref.name.startswith(PULLS) and ref.sha in self._written)
 
     @cached_property
     def _repairs(self) -> frozenset[str]:
@@ -153,7 +152,7 @@ class Others:
     @cached_property
     def _written(self) -> frozenset[str]:
         """Pull requests' commits that we wrote; Forgejo keeps `refs/pull/N/head` forever, also of closed repairs."""
-        return self._written_below(_PULL)
+        return self._written_below(PULLS)
 
     @cached_property
     def _tips_of_ours(self) -> frozenset[str]:
@@ -173,7 +172,7 @@ class Others:
         name = bare_name(holding.ref)
         if name.startswith(naming.BRANCHES):
             return naming.repaired_by(name) >= branch
-        if holding.ref.startswith(_PULL):
+        if holding.ref.startswith(PULLS):
             return self.is_ours(Ref(holding.ref, holding.sha))
         return holding.sha in self._tips_of_ours and is_ancestor(self.git, sha, holding.sha)
 
@@ -305,7 +304,7 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
             if holding.sha not in (subject.sha, target.sha)
             and not others.is_ours(Ref(holding.ref, holding.sha))
             and holding.ref not in own
-            and not (holding.sha in earlier and holding.ref.startswith(_PULL))
+            and not (holding.sha in earlier and holding.ref.startswith(PULLS))
         ]
 
     escaped: dict[str, list[str]] = {}
@@ -404,7 +403,7 @@ def _twins(others: Others, subject: Point, own: set[str]) -> list[str]:
 
 def _earlier_states(others: Others, holdings: Iterable[Holding], subject: str) -> frozenset[str]:
     """Pull request commits that show an earlier state of the judged branch; asked at once, for there are thousands."""
-    pulls = {holding.sha for holding in holdings if holding.ref.startswith(_PULL)}
+    pulls = {holding.sha for holding in holdings if holding.ref.startswith(PULLS)}
     return reached(others.git, pulls - {subject}, subject)
 
 
@@ -423,4 +422,4 @@ def spoken(ref: str) -> str:
     for prefix, kind in (("refs/heads/", "branch"), ("refs/remotes/", "branch"), ("refs/tags/", "tag")):
         if ref.startswith(prefix):
             return f"{kind} {ref.removeprefix(prefix)}"
-    return f"pull request #{ref.split('/')[2]}" if ref.startswith(_PULL) else ref
+    return f"pull request #{ref.split('/')[2]}" if ref.startswith(PULLS) else ref

@@ -126,7 +126,7 @@ def look_back(
 def _past(each: LineCommit) -> PastCommit:
     commit = each.commit
     name, subject = commit.author_name[:_MAX_AUTHOR], commit.subject[:_MAX_SUBJECT]
-    return PastCommit(commit.sha, each.parents, name, each.committed, subject)
+    return PastCommit(commit.sha, each.parents, name, each.committed, subject, commit.pull)
 
 
 def _shallow(git: Git, first: PastCommit) -> str:

@@ -20,7 +20,7 @@ from onehead.examine.evidence import (
 )
 from onehead.examine.examine import TargetTree, Trees, examine
 from onehead.gitrepo.history import Holding
-from onehead.gitrepo.refs import Ref, describe, reached
+from onehead.gitrepo.refs import PULLS, Ref, describe, head_of_pull, reached
 from onehead.plan.findings import Evidence, Facts
 from onehead.plan.next_revision import (
     MESSAGE,
@@ -42,8 +42,6 @@ from onehead.revisions.graph import Graph
 if TYPE_CHECKING:
     from onehead.databases.model import OwnDatabase
 
-_PULL = "refs/pull/"
-
 
 class OpenPull(NamedTuple):
     """An open pull request: the commit of its branch, and the branch's name if it is one of this repository."""
@@ -56,7 +54,7 @@ class OpenPull(NamedTuple):
     @property
     def ref(self) -> str:
         """Under which a forge keeps it."""
-        return f"{_PULL}{self.number}/head"
+        return head_of_pull(self.number)
 
 
 class OpenPulls(NamedTuple):
@@ -202,7 +200,7 @@ class _Claims:
 
     def _is_closed(self, at: Holding) -> bool:
         """Forges keep the refs of pull requests forever."""
-        return at.ref.startswith(_PULL) and self._known and at.ref not in self._pulls
+        return at.ref.startswith(PULLS) and self._known and at.ref not in self._pulls
 
     def _all(self, facts: Facts) -> tuple[tuple[Ref, Reservation], ...]:
         path = facts.environment.path
@@ -225,7 +223,7 @@ class _Claims:
         if ref.name in self._left_out or is_repair(ref.name) or self._others.is_ours(ref):
             return False
         # A branch that is proposed counts as it is proposed.
-        return ref.name.startswith(("refs/tags/", _PULL)) or bare_name(ref.name) not in self._branches
+        return ref.name.startswith(("refs/tags/", PULLS)) or bare_name(ref.name) not in self._branches
 
     def _claimant(self, ref: Ref, authors: Mapping[str, str]) -> Claimant:
         pull = self._pulls.get(ref.name)

@@ -22,7 +22,7 @@ from onehead.gitrepo import commit
 from onehead.gitrepo.commit import CommitDraft, CommitSeries, Signature, commit_message, write_commits
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import write_clean_merge, write_merged_tree
-from onehead.gitrepo.refs import describe, is_ancestor
+from onehead.gitrepo.refs import PULLS, describe, is_ancestor
 from onehead.plan.findings import Side
 from onehead.plan.plans import BEFORE, Merge, Plan, Reissue, Reparent
 from onehead.plan.verdict import Point
@@ -225,7 +225,7 @@ def _merge_of_target(repairs: Repairs, trees: Trees) -> MergeDraft:
     if unresolved:
         raise TextConflict(tuple(sorted(unresolved)))
     ref = examination.head.ref
-    into = f"pull request {ref.split('/')[2]}" if ref.startswith("refs/pull/") else short_ref(ref)
+    into = f"pull request {ref.split('/')[2]}" if ref.startswith(PULLS) else short_ref(ref)
     named = f"Merge {short_ref(examination.target.ref)} into {into}"
     return MergeDraft(commit_message([named, "Merge the target into this branch"]), tuple(resolved), modes)
 

@@ -134,6 +134,12 @@ class PullRequest:
         return not self.head.ref.startswith("refs/")
 
     @property
+    def is_local(self) -> bool:
+        """Whether its branch is one of the repository itself, not of a fork."""
+        head, base = self.head.repository, self.base.repository
+        return head is not None and base is not None and head.id == base.id and self.has_branch
+
+    @property
     def is_open(self) -> bool:
         """Whether it can still be merged."""
         return self.state == "open" and not self.merged

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 HEADS = "refs/heads/"
 """What the full names of branches begin with."""
+PULLS = "refs/pull/"
+"""What those begin with under which a forge keeps pull requests, also closed ones."""
 DEFAULT_BRANCHES = ("main", "master", "develop")
 """What people call the branch that the others are merged into, where nothing else tells."""
 LATEST = 253402300799
@@ -40,6 +42,11 @@ class Ref(NamedTuple):
     sha: str
 
 
+def head_of_pull(number: int) -> str:
+    """The full name under which a forge keeps what a pull request proposes."""
+    return f"{PULLS}{number}/head"
+
+
 class Commit(NamedTuple):
     """Who made a commit, when (in UTC) and what for; the subject is the first paragraph of the message, in one line."""
 
@@ -48,6 +55,25 @@ class Commit(NamedTuple):
     author_email: str
     date: datetime
     subject: str
+
+    @property
+    def pull(self) -> int | None:
+        """The number of the pull request that this brings, by its subject; `None` where that names none.
+
+        Forgejo and Gitea write "Merge pull request 'Title' (#12) from a/b into main", and end a squash with `(#12)`;
+        GitHub writes "Merge pull request #12 from a/b", Bitbucket "(pull request #12)". The title may name issues
+        before it. Anybody can write that: it is shown, and nothing follows from it.
+        """
+        found = _BRINGS.fullmatch(self.subject) if len(self.subject) <= _MAX_SUBJECT else None
+        return None if found is None else int(next(filter(None, found.groups())))
+
+
+_MAX_SUBJECT = 1000
+_BRINGS = re.compile(
+    r"Merge pull request '.*' \(#(\d{1,9})\) from \S+(?: into \S+)?|Merge pull request #(\d{1,9}) from .*"
+    r"|.*\(pull request #(\d{1,9})\)|.* \(#(\d{1,9})\)",
+    re.ASCII,
+)
 
 
 def resolve(git: Git, ref: str) -> str:
@@ -256,6 +282,11 @@ def _between(git: Git, old: str, new: Iterable[str], *options: str) -> frozenset
     """Commits that some reach and an old one does not."""
     asked = "\n".join((*sorted(new), f"^{old}", ""))
     return frozenset(git.run("rev-list", *options, "--stdin", data=asked.encode("ascii")).decode("ascii").split())
+
+
+def is_here(git: Git, sha: str) -> bool:
+    """Whether a commit is in the repository."""
+    return git.ask("cat-file", "-e", f"{sha}^{{commit}}").code == 0
 
 
 def is_shallow(git: Git) -> bool:

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from enum import StrEnum
 from functools import cached_property
+from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from onehead.errors import CannotJudge, UsageError
 from onehead.gitrepo.git import Git, conversation
 from onehead.gitrepo.process import GitTimeout, OriginSilent, ShallowHistory, explain
-from onehead.gitrepo.refs import Ref, is_shallow, merge_base
+from onehead.gitrepo.refs import Ref, is_here, is_shallow, merge_base
 from onehead.throwaway import throwaway
 
 if TYPE_CHECKING:
@@ -394,7 +395,7 @@ class Origin:
         yield (f"--depth={_ALL}",)
 
     def _is_known(self, *commits: str) -> bool:
-        if any(self._git.ask("cat-file", "-e", f"{sha}^{{commit}}").code != 0 for sha in commits):
+        if not all(is_here(self._git, sha) for sha in commits):
             return False
         try:
             if len(commits) > 1:
@@ -426,13 +427,13 @@ class Origin:
         try:
             answer = talking.ask(*args, data=data, timeout=left)
         except GitTimeout:
-            raise OriginSilent(f"origin did not answer within {self._seconds:g} seconds") from None
+            raise OriginSilent(f"{self._remote} did not answer within {self._seconds:g} seconds") from None
         if answer.code != 0:
             where = destination(talking, self._remote, answer)
             if where is not None:
                 raise OriginSilent(
-                    f"origin redirects to {where}; git would send credentials there, so onehead does not follow; if "
-                    "origin has moved, run `git remote set-url origin NEW-ADDRESS`"
+                    f"{self._remote} redirects to {where}; git would send credentials there, so onehead does not "
+                    f"follow; if {self._remote} has moved, run `git remote set-url {quote(self._remote)} NEW-ADDRESS`"
                 )
             lines = [line.strip() for line in answer.err.splitlines() if line.strip()]
             telling = sorted(lines, key=lambda line: (not line.startswith("fatal:"), not line.startswith("error:")))

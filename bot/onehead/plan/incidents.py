@@ -7,7 +7,6 @@ those that git recorded, made to run forward (`line_clock`).
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -20,13 +19,12 @@ from onehead.plan.verdict import Point
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
 
-_PULL = re.compile(r"\(#([0-9]{1,9})\)|\bpull request #([0-9]{1,9})\b")
-
 
 class PastCommit(NamedTuple):
     """A commit of the branch itself: its first-parent line, not what was merged into it.
 
     `committed`: when, in seconds since 1970, as git recorded it. The first one of `parents` is the commit before it.
+    `pull`: the number of the pull request that it brought, as far as its subject tells.
     """
 
     sha: str
@@ -34,16 +32,7 @@ class PastCommit(NamedTuple):
     author: str
     committed: int
     subject: str
-
-    @property
-    def pull(self) -> str:
-        """The number of the pull request that its subject names; empty where it names none.
-
-        Forgejo and Gitea end a squash with `(#12)` and write "Merge pull request 'Title' (#12) from a/b into main",
-        GitHub "Merge pull request #12 from a/b", Bitbucket "(pull request #12)". The title may name issues before it.
-        """
-        found = _PULL.findall(self.subject)
-        return next(filter(None, found[-1]), "") if found else ""
+    pull: int | None = None
 
 
 class EnvironmentState(NamedTuple):

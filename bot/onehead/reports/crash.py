@@ -19,7 +19,7 @@ from onehead.plan.findings import Code, Facts, Finding
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
 from onehead.plan.verdict import Examination, Examined, Point
-from onehead.render import environment
+from onehead.render import rendered
 from onehead.reports.doctor import ids_in
 from onehead.reports.terminal import both_sides_lines, compared_line, coverage_line, named_again, short_ref
 from onehead.screen import Paint, plain
@@ -110,8 +110,7 @@ def meaning(crash: Crash, known: Background, reader: Audience = IN_A_COMMENT) ->
     if crash.trouble == CrashKind.MULTIPLE_HEADS and doubles:
         each = (crash._replace(trouble=CrashKind.DUPLICATE_ID, subject=id_) for id_ in doubles)
         return "\n".join(meaning(double, known, reader) for double in each)
-    text = environment().get_template("answer/crash.md.j2").render(_values(crash, known, reader)).strip()
-    return re.sub(r"(?<!\n)\n(?!\n|- )", " ", text)
+    return re.sub(r"(?<!\n)\n(?!\n|- )", " ", rendered("answer/crash.md.j2", **_values(crash, known, reader)))
 
 
 def _values(crash: Crash, known: Background, reader: Audience) -> dict[str, Any]:

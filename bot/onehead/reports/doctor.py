@@ -15,7 +15,7 @@ from onehead.databases.reported import Progress, ReportedDatabase, day
 from onehead.databases.states import RevisionLocation
 from onehead.plan.plans import ReasonCode
 from onehead.plan.verdict import Examination, Point
-from onehead.render import environment
+from onehead.render import rendered
 from onehead.reports.formats import fields
 from onehead.reports.terminal import compared_line, coverage_line, named_again, short_ref
 from onehead.revisions.graph import Graph
@@ -46,31 +46,28 @@ def complaint_text(
     ]
     of_kind = {kind: [row for row in rows if row.kind == kind] for kind in ("renamed", "ambiguous", "prefix")}
     begun = [f"the row {visible(r.text)} is only the beginning of {visible(r.means[0])}" for r in of_kind["prefix"]]
-    text = (
-        environment()
-        .get_template("answer/complaint.md.j2")
-        .render(
-            kind=str(complaint.problem),
-            severity=complaint.severity,
-            names=ids_in(complaint.names),
-            is_one=len(complaint.names) == 1,
-            target=target,
-            repo=named_again(repo),
-            visible=visible,
-            ids_in=ids_in,
-            strangers=strangers,
-            is_riddle=any(not same and place == RevisionLocation() for _, same, place in strangers),
-            now=listed([f"{visible(row.text)} is {visible(row.means[0])} now" for row in of_kind["renamed"]]),
-            old=ids_in(row.text for row in of_kind["renamed"]),
-            means=ids_in(id_ for row in of_kind["ambiguous"] for id_ in row.means),
-            prefixes=ids_in(begun),
-            version=version,
-            width=version.width if version else None,
-            rolls_back=inspection is not None and inspection.rolls_back,
-            is_awaited=bool(diagnosis.unbuilt),
-        )
+    text = rendered(
+        "answer/complaint.md.j2",
+        kind=str(complaint.problem),
+        severity=complaint.severity,
+        names=ids_in(complaint.names),
+        is_one=len(complaint.names) == 1,
+        target=target,
+        repo=named_again(repo),
+        visible=visible,
+        ids_in=ids_in,
+        strangers=strangers,
+        is_riddle=any(not same and place == RevisionLocation() for _, same, place in strangers),
+        now=listed([f"{visible(row.text)} is {visible(row.means[0])} now" for row in of_kind["renamed"]]),
+        old=ids_in(row.text for row in of_kind["renamed"]),
+        means=ids_in(id_ for row in of_kind["ambiguous"] for id_ in row.means),
+        prefixes=ids_in(begun),
+        version=version,
+        width=version.width if version else None,
+        rolls_back=inspection is not None and inspection.rolls_back,
+        is_awaited=bool(diagnosis.unbuilt),
     )
-    message, hint, *question = (each.replace("\n", " ") for each in re.split(r"\n(?:→|\?) ", text.strip()))
+    message, hint, *question = (each.replace("\n", " ") for each in re.split(r"\n(?:→|\?) ", text))
     return ComplaintText(message, hint, *question)
 
 

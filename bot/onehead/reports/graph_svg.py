@@ -45,7 +45,7 @@ _LANE_COLOURS = 6
 _OLDER = "⋮ after older ones"
 
 
-class Beside(NamedTuple):
+class Annotation(NamedTuple):
     """What a drawing says of one revision, beside its id and message; all of it plain text from anywhere.
 
     Attributes:
@@ -66,7 +66,7 @@ class Drawing(NamedTuple):
 
     Attributes:
         name: the path of its environment.
-        beside: by id; a revision without an entry has its id and message alone.
+        annotations: by id; a revision without an entry has its id and message alone.
         was: the same chain before a repair; what the repair changes is marked.
         only: the ids to draw; `None` for all.
         full: fold nothing and draw every row.
@@ -76,7 +76,7 @@ class Drawing(NamedTuple):
 
     name: str
     graph: Graph
-    beside: Mapping[str, Beside] = {}
+    annotations: Mapping[str, Annotation] = {}
     was: Graph | None = None
     only: Collection[str] | None = None
     full: bool = False
@@ -162,24 +162,30 @@ def _chart(drawing: Drawing) -> _Chart:
     return _Chart(ids, links, frozenset(missing), frozenset(added), frozenset(moved), cut)
 
 
+def _rows(drawing: Drawing, chart: _Chart, room: int) -> tuple[list[Run], _Chart]:
+    """What is drawn of a chain in so many rows, and the chart, which knows what was cut off for them."""
+    if drawing.full:
+        return [Run((id_,)) for id_ in chart.ids], chart
+    graph = drawing.graph
+    kept = {link.upper for link in chart.links if link.lower in chart.missing}
+    kept |= {*graph.duplicates, *chart.added, *chart.moved, *chart.cut}
+    kept |= {id_ for id_ in graph.revisions if graph.revisions[id_].branch_labels}
+    sides = {id_: each.side for id_, each in drawing.annotations.items()}
+    runs = folded(chart.ids, chart.links, kept, sides, drawing.opened)
+    if len(runs) <= room:
+        return runs, chart
+    near = nearest_to_heads(runs, chart.links, room)
+    runs = [run for number, run in enumerate(runs) if number in near]
+    drawn = {id_ for run in runs for id_ in run.ids}
+    cut = {link.upper for link in chart.links if link.lower not in drawn}
+    return runs, chart._replace(cut=chart.cut | cut)
+
+
 def _draw(sheet: _Sheet, drawing: Drawing, room: int) -> int:
     """Draw one chain; how many rows it takes."""
-    graph, chart = drawing.graph, _chart(drawing)
-    if drawing.full:
-        runs = [Run((id_,)) for id_ in chart.ids]
-    else:
-        kept = {link.upper for link in chart.links if link.lower in chart.missing}
-        kept |= {*graph.duplicates, *chart.added, *chart.moved, *chart.cut}
-        kept |= {id_ for id_ in graph.revisions if graph.revisions[id_].branch_labels}
-        sides = {id_: beside.side for id_, beside in drawing.beside.items()}
-        runs = folded(chart.ids, chart.links, kept, sides, drawing.opened)
-        if len(runs) > room:
-            near = nearest_to_heads(runs, chart.links, room)
-            runs = [run for number, run in enumerate(runs) if number in near]
-            drawn_ids = {id_ for run in runs for id_ in run.ids}
-            cut = {link.upper for link in chart.links if link.lower not in drawn_ids}
-            chart = chart._replace(cut=chart.cut | cut)
-    lanes = lanes_of(runs, chart.links, {id_ for id_, beside in drawing.beside.items() if beside.side})
+    graph = drawing.graph
+    runs, chart = _rows(drawing, _chart(drawing), room)
+    lanes = lanes_of(runs, chart.links, {id_ for id_, each in drawing.annotations.items() if each.side})
     drawn = _DrawnChain(sheet, drawing, chart, lanes)
     drawn.draw()
     left_out = len(chart.ids) - sum(len(run.ids) for run in runs)
@@ -286,9 +292,9 @@ class _DrawnChain:
         """What the second line of a row says; nothing where it has none."""
         if run.is_fold:
             return ""
-        beside = self.drawing.beside.get(run.newest, Beside())
+        annotation = self.drawing.annotations.get(run.newest, Annotation())
         files = [revision.path.rpartition("/")[2] for revision in self.drawing.graph.duplicates.get(run.newest, ())]
-        said = (listed(files, _MAX_FILES), beside.note, beside.by)
+        said = (listed(files, _MAX_FILES), annotation.note, annotation.by)
         return "  ·  ".join(cut_words(visible(text), 2 * _MAX_WORDS) for text in said if text)
 
     def _track(self, track: Track) -> None:
@@ -331,17 +337,17 @@ class _DrawnChain:
 
     def _revision(self, row: int, id_: str) -> None:
         sheet, y = self.sheet, self.y[row]
-        beside = self.drawing.beside.get(id_, Beside())
+        annotation = self.drawing.annotations.get(id_, Annotation())
         revision = self.drawing.graph.revisions.get(id_)
         path = named(revision.path) if revision else ""
-        group = sheet.linked(beside.href, f"{named(id_)} {path}".strip(), named(id_))
+        group = sheet.linked(annotation.href, f"{named(id_)} {path}".strip(), named(id_))
         self._dot(_x(self.lanes.lane[row]), y, id_, group)
         sheet.words(self.left, y + 4, "og-id", cut_words(visible(id_), _MAX_ID), group)
         end = self.words
         doc = revision.doc if revision else ""
         if doc:
             end = sheet.words(end, y + 4, "", cut_words(visible(doc), _MAX_WORDS)) + _LETTER
-        for style, text in self._badges(id_, beside):
+        for style, text in self._badges(id_, annotation):
             end = sheet.badge(end, y + 4, style, cut_words(visible(text), _MAX_ID)) + 5
         if row in self.without_line:
             end = sheet.words(end, y + 4, "og-dim", listed(self.without_line[row], 3)) + _LETTER
@@ -350,7 +356,7 @@ class _DrawnChain:
         if second := self._second(self.lanes.runs[row]):
             sheet.words(self.words, y + 4 + _NOTE, "og-dim og-small", second)
 
-    def _badges(self, id_: str, beside: Beside) -> list[tuple[str, str]]:
+    def _badges(self, id_: str, annotation: Annotation) -> list[tuple[str, str]]:
         graph = self.drawing.graph
         found: list[tuple[str, str]] = []
         if id_ in self.heads:
@@ -363,8 +369,8 @@ class _DrawnChain:
             found.append(("og-badge-new", "moved"))
         if id_ in graph.duplicates:
             found.append(("og-badge-wrong", f"in {len(graph.duplicates[id_])} files"))
-        if beside.side:
-            found.append(("", beside.side))
+        if annotation.side:
+            found.append(("", annotation.side))
         if id_ in graph:
             labels = graph.revisions[id_].branch_labels
             found += [("", f"@{label}") for label in labels[:_MAX_BADGES]]
@@ -379,7 +385,7 @@ class _DrawnChain:
             sheet.shape("circle", "og-dot og-missing", group, cx=x, cy=y, r=r)
         elif id_ in self.chart.added:
             sheet.shape("path", "og-dot og-new", group, d=f"M{x} {y - 7}L{x + 7} {y}L{x} {y + 7}L{x - 7} {y}Z")
-        elif self.drawing.beside.get(id_, Beside()).side:
+        elif self.drawing.annotations.get(id_, Annotation()).side:
             sheet.shape("rect", f"og-dot{filled}", group, x=x - r, y=y - r, width=2 * r, height=2 * r, rx=1)
         else:
             sheet.shape("circle", f"og-dot{filled}", group, cx=x, cy=y, r=r)

@@ -64,17 +64,17 @@ def totals(history: History) -> str:
     counted = _counted(history)
     if not history.environments:
         return f"{branch}: {_NOTHING}"
-    told = listed([number_of(count, kind(code)) for code, count in counted.items()]) or "nothing was wrong"
+    told = listed([number_of(count, error_name(code)) for code, count in counted.items()]) or "nothing was wrong"
     still = sum(incident.ended is None for incident in history.incidents)
     more = {
-        f"`alembic upgrade head` would have stopped for {length(history.stopped)}": history.stopped,
-        f"could not be judged for {length(history.unjudged)}": history.unjudged,
+        f"`alembic upgrade head` would have stopped for {duration(history.stopped)}": history.stopped,
+        f"could not be judged for {duration(history.unjudged)}": history.unjudged,
         f"{number_of(still, 'incident')} still open": still,
     }
     if not history.commits and not history.incidents:
         return f"{branch}: there is no commit to look at."
     seconds = history.end - history.clock[0]
-    span = length(seconds) if seconds >= _MINUTE else number_of(history.commits, "commit")
+    span = duration(seconds) if seconds >= _MINUTE else number_of(history.commits, "commit")
     said = "; ".join([f"{told} in {span}", *(each for each in more if more[each])])
     return f"{branch}: {said}."
 
@@ -91,7 +91,7 @@ def looked_at(history: History) -> str:
     place = where if where == sha else f"{where} ({sha})"
     commits = f"{history.commits:,} commit{'' if history.commits == 1 else 's'}"
     return (
-        f"Looked at {commits} of {place}, {day(history.clock[0])} to {day(history.clock[-1])}; "
+        f"Looked at {commits} of {place}, {date(history.clock[0])} to {date(history.clock[-1])}; "
         f"{history.changed:,} changed migrations or their configuration."
     )
 
@@ -111,12 +111,12 @@ def incidents_in(history: History, environment: EnvironmentPast) -> list[tuple[i
     return [(number, each) for number, each in enumerate(history.incidents) if each.environment == environment.path]
 
 
-def kind(code: Code) -> str:
+def error_name(code: Code) -> str:
     """What an error is called in a sentence."""
     return "stray file" if code is Code.NOT_A_REVISION else str(code).replace("-", " ")
 
 
-def length(seconds: int) -> str:
+def duration(seconds: int) -> str:
     """A time as people give it: `45 min`, `61 h`, `12 days`, `14 months`, `4 years`."""
     for unit, size, most in (("min", _MINUTE, 2 * _HOUR), ("h", _HOUR, 100 * _HOUR)):
         if seconds < most:
@@ -127,20 +127,20 @@ def length(seconds: int) -> str:
     return number_of(round(seconds / _YEAR), "year")
 
 
-def day(seconds: int) -> str:
+def date(seconds: int) -> str:
     """A date (UTC)."""
-    return _date(seconds)[:10]
+    return _moment(seconds)[:10]
 
 
-def _date(seconds: int) -> str:
+def _moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
-def what(incident: Incident) -> str:
+def incident_words(incident: Incident) -> str:
     """The error in a few words."""
     about = incident.heads or incident.missing or incident.finding.revisions or incident.finding.paths
     names = listed([*map(named, about)], _MAX_IDS)
-    return f"not judged: {names}" if incident.is_unjudged else f"{kind(incident.code)}: {names}"
+    return f"not judged: {names}" if incident.is_unjudged else f"{error_name(incident.code)}: {names}"
 
 
 def how_ended(history: History, incident: Incident) -> str:
@@ -173,13 +173,13 @@ def _environment_line(
 ) -> str:
     said = [number_of(len(incidents), "incident")] if incidents else ["nothing was wrong"]
     if stopped := history.seconds(each for _, each in incidents if each.stops):
-        said.append(f"an upgrade would have stopped for {length(stopped)}")
+        said.append(f"an upgrade would have stopped for {duration(stopped)}")
     if environment.appeared:
-        said.append(f"new on {day(history.clock[environment.appeared])}")
+        said.append(f"new on {date(history.clock[environment.appeared])}")
     if environment.former:
         said.append(f"formerly {listed([visible(path or '.') for path in environment.former])}")
     if environment.vanished is not None:
-        said.append(f"removed on {day(history.clock[environment.vanished])}")
+        said.append(f"removed on {date(history.clock[environment.vanished])}")
     return f"{paint('strong', visible(environment.path or '.'))}: {'; '.join(said)}"
 
 
@@ -205,9 +205,9 @@ def _table(history: History, incidents: list[tuple[int, Incident]], paint: Paint
 def _row(history: History, number: int) -> tuple[str, ...]:
     incident = history.incidents[number]
     start, end = history.interval(incident)
-    began = f"before {day(start)}" if incident.is_older else _date(start)[:16].replace("T", " ")
-    lasted = f"{'> ' if incident.is_older else ''}{length(end - start)}"
-    cells = (what(incident), brought_by(history, number), how_ended(history, incident))
+    began = f"before {date(start)}" if incident.is_older else _moment(start)[:16].replace("T", " ")
+    lasted = f"{'> ' if incident.is_older else ''}{duration(end - start)}"
+    cells = (incident_words(incident), brought_by(history, number), how_ended(history, incident))
     return (began, lasted, *(cut_words(cell, _MAX_CELL) for cell in cells))
 
 
@@ -257,10 +257,10 @@ def history_document(history: History) -> dict[str, Any]:
             "looked_at": history.commits,
             "changed": history.changed,
             "corrected_times": history.corrected,
-            "from": _date(history.clock[0]),
-            "to": _date(history.clock[-1]),
+            "from": _moment(history.clock[0]),
+            "to": _moment(history.clock[-1]),
         },
-        "until": _date(history.until),
+        "until": _moment(history.until),
         "left_out": [*history.left_out],
         "totals": {
             "incidents": [{"code": str(code), "count": count} for code, count in _counted(history).items()],
@@ -294,11 +294,11 @@ def _commit_document(history: History, place: int) -> dict[str, Any]:
     commit = history.line[place]
     return {
         "sha": commit.sha,
-        "date": _date(history.clock[place]),
-        "recorded": _date(commit.committed),
+        "date": _moment(history.clock[place]),
+        "recorded": _moment(commit.committed),
         "author": commit.author,
         "subject": commit.subject,
-        "pull": int(commit.pull) if commit.pull else None,
+        "pull": commit.pull,
     }
 
 

@@ -66,7 +66,7 @@ class Track(NamedTuple):
     ends: tuple[int, ...]
 
 
-class Untold(NamedTuple):
+class UndrawnLink(NamedTuple):
     """A link that has no line, between two rows: it leads back in a circle, or no lane was free."""
 
     lower: int
@@ -81,7 +81,7 @@ class Lanes(NamedTuple):
     runs: tuple[Run, ...]
     lane: tuple[int, ...]
     tracks: tuple[Track, ...]
-    without_line: tuple[Untold, ...]
+    without_line: tuple[UndrawnLink, ...]
 
     @property
     def number(self) -> int:
@@ -214,7 +214,7 @@ def lanes_of(runs: Sequence[Run], links: Iterable[Link], aside: Collection[str] 
     for link in forward:
         ends[row[link.lower]][link.tie].append(row[link.upper])
     circles = [
-        Untold(row[link.lower], row[link.upper], link.tie, True)
+        UndrawnLink(row[link.lower], row[link.upper], link.tie, True)
         for link in tied
         if place[link.lower] >= place[link.upper]
     ]
@@ -224,12 +224,12 @@ def lanes_of(runs: Sequence[Run], links: Iterable[Link], aside: Collection[str] 
 
 def _laid(
     rows: int, ends: Mapping[int, Mapping[Tie, list[int]]]
-) -> tuple[tuple[int, ...], tuple[Track, ...], tuple[Untold, ...]]:
+) -> tuple[tuple[int, ...], tuple[Track, ...], tuple[UndrawnLink, ...]]:
     """The lane of every row, the lines, and the links that find no lane."""
     free = list(range(MAX_LANES))
     lanes: list[int] = []
     tracks: list[Track] = []
-    told: list[Untold] = []
+    told: list[UndrawnLink] = []
     arriving: dict[int, list[tuple[bool, int]]] = defaultdict(list)
     for row in range(rows):
         here = sorted(arriving.pop(row, []))
@@ -249,7 +249,7 @@ def _laid(
                 tracks.append(track)
                 arriving[uppers[-1]].append((tie != "parent", track.lane))
             else:
-                told += [Untold(row, upper, tie, False) for upper in uppers]
+                told += [UndrawnLink(row, upper, tie, False) for upper in uppers]
         for unused in own:
             heappush(free, unused)
     return tuple(lanes), tuple(tracks), tuple(told)

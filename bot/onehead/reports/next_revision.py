@@ -28,7 +28,7 @@ A_HINT = (
 )
 
 
-class Asked(NamedTuple):
+class NextReport(NamedTuple):
     """What was asked, and what was found.
 
     Attributes:
@@ -38,7 +38,7 @@ class Asked(NamedTuple):
         unjudged: what was left out.
         own: environment path → what the author's own database needs, where something moves.
         trouble: why the forge could not be asked, or what of its answer is missing; a clause.
-        by_forge: whether it was asked.
+        by_forge: whether it was report.
         merge: the command that brings the target into the branch.
         restore: the one that brings files of the target back; their paths follow it.
         fix: the one that writes the repair of the target.
@@ -76,35 +76,35 @@ def _is_stuck(ahead: Ahead) -> bool:
     return bool(ahead.broken) or (no_parent and ahead.state is OwnState.NONE)
 
 
-def next_text(asked: Asked, again: str, paint: Paint = plain, diff: str = "") -> str:
+def next_text(report: NextReport, again: str, paint: Paint = plain, diff: str = "") -> str:
     """For a terminal; `again`: how `onehead next` is typed here, `diff` what was or would be changed."""
     lines: list[str] = []
-    for ahead in asked.environments:
-        lines += _first_lines(asked, ahead, paint)
-    for number, ahead in enumerate(asked.environments):
+    for ahead in report.environments:
+        lines += _first_lines(report, ahead, paint)
+    for number, ahead in enumerate(report.environments):
         lines += [""] if number or lines else []
-        lines += _environment(asked, ahead, paint)
+        lines += _environment(report, ahead, paint)
     if diff:
         lines += ["", diff.rstrip("\n")]
     lines += [""] if lines else []
-    lines += [coverage_text(asked.coverage)]
-    lines += [f"Not judged: {visible(each.message)}" for each in asked.unjudged if each.code != "no-environment"]
-    lines += [_source(asked), *([A_HINT] if asked.environments else [])]
-    following = _following(asked, again)
+    lines += [coverage_text(report.coverage)]
+    lines += [f"Not judged: {visible(each.message)}" for each in report.unjudged if each.code != "no-environment"]
+    lines += [_source(report), *([A_HINT] if report.environments else [])]
+    following = _following(report, again)
     if following:
         lines.append(f"Next: {paint('strong', visible(following))}")
     return "\n".join(lines) + "\n"
 
 
-def _first_lines(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
+def _first_lines(report: NextReport, ahead: Ahead, paint: Paint) -> Iterator[str]:
     """What comes before everything else, for whoever has run the revisions that move."""
-    own, facts = asked.own.get(ahead.path), ahead.examined.facts
+    own, facts = report.own.get(ahead.path), ahead.examined.facts
     if own is None or not own.before:
         return
     command, ids = visible(" && ".join(own.before)), quoted([each.id for each in ahead.own], 3)
     where = f"on each database that has run {visible(ids)} (your own, most likely)"
     why = f"after the move, `alembic upgrade head` there {told_of(own.outcome)}."
-    if not (asked.written and ahead.state is OwnState.TO_MOVE):
+    if not (report.written and ahead.state is OwnState.TO_MOVE):
         yield f"{paint('strong', 'First')} `{command}`, {where}: {why}"
         twice = facts.head.duplicates if facts.head is not None else ()
         if twice:
@@ -117,7 +117,7 @@ def _first_lines(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
         yield from (f"    {visible(line)}" for line in own.after)
 
 
-def _environment(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
+def _environment(report: NextReport, ahead: Ahead, paint: Paint) -> Iterator[str]:
     new, name = ahead.new, _name(ahead.new)
     yield f"{paint('strong', visible(ahead.path or '.'))}: {_parent(ahead)}"
     if name:
@@ -125,7 +125,7 @@ def _environment(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
     commands = [new.command] if new.command else [line.command for line in new.lines]
     yield from (f"  {visible(command)}" for command in commands)
     yield from (f"  {line}" for line in (*broken_lines(ahead), *unread_lines(ahead)))
-    yield from (f"  {line}" for line in _own(asked, ahead, paint))
+    yield from (f"  {line}" for line in _own(report, ahead, paint))
     yield from (f"  {visible(line)}" for line in reserved_lines(ahead))
 
 
@@ -148,7 +148,7 @@ def _parent(ahead: Ahead) -> str:
     return f"a new revision follows `{named(new.parent)}`." if new.parent else "a new revision is the first one."
 
 
-def _own(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
+def _own(report: NextReport, ahead: Ahead, paint: Paint) -> Iterator[str]:
     plan = ahead.examined.plan
     ids = visible(quoted([each.id for each in ahead.own], 3))
     match ahead.state:
@@ -161,7 +161,7 @@ def _own(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
             yield from (f"  because: {visible(reason.message)}" for reason in plan.reasons)
             yield from (f"  → {option}" for option in (plan.options if isinstance(plan, Refuse) else ()))
         case _:
-            what = "moved" if asked.written and ahead.state is OwnState.TO_MOVE else "to move"
+            what = "moved" if report.written and ahead.state is OwnState.TO_MOVE else "to move"
             yield f"Yours, {what}: {visible(listed([*map(_becomes, changed(ahead))], MAX_SHOWN, '; ', '; '))}."
     if ahead.deleted:
         gone = visible(quoted([each.id for each in ahead.deleted], 3))
@@ -215,61 +215,61 @@ def reserved_lines(ahead: Ahead) -> Iterator[str]:
         yield f"{len(reserved) - MAX_SHOWN} more are reserved; `--format json` lists them."
 
 
-def _source(asked: Asked) -> str:
-    target = f"{visible(short_ref(asked.target.ref))} ({asked.target.sha[:10]}) as this clone knows it"
-    if asked.by_forge:
-        rest = f"; {visible(asked.trouble)}" if asked.trouble else ""
+def _source(report: NextReport) -> str:
+    target = f"{visible(short_ref(report.target.ref))} ({report.target.sha[:10]}) as this clone knows it"
+    if report.by_forge:
+        rest = f"; {visible(report.trouble)}" if report.trouble else ""
         return f"Asked: {target}, and the forge for its open pull requests{rest}."
     return (
-        f"Asked: {target}. Without access to the forge ({visible(asked.trouble)}), the branches that this clone knows "
+        f"Asked: {target}. Without access to the forge ({visible(report.trouble)}), the branches that this clone knows "
         "count as what others bring."
     )
 
 
-def _following(asked: Asked, again: str) -> str:
-    states = {each.state for each in asked.environments}
+def _following(report: NextReport, again: str) -> str:
+    states = {each.state for each in report.environments}
     moving = f"{again} --write"
-    if any(map(_is_stuck, asked.environments)):
-        return asked.fix
-    bringing = " && ".join(dict.fromkeys(step for each in asked.environments for step in _bringing(asked, each)))
+    if any(map(_is_stuck, report.environments)):
+        return report.fix
+    bringing = " && ".join(dict.fromkeys(step for each in report.environments for step in _bringing(report, each)))
     if OwnState.MERGE_FIRST in states:
         return f"{bringing} && {moving}"
     if bringing and OwnState.REFUSED not in states:
         return bringing
-    moved = [each for each in asked.environments if each.state is OwnState.TO_MOVE]
-    return " && ".join(each.upgrade for each in moved) if asked.written else moving if moved else ""
+    moved = [each for each in report.environments if each.state is OwnState.TO_MOVE]
+    return " && ".join(each.upgrade for each in moved) if report.written else moving if moved else ""
 
 
-def _bringing(asked: Asked, ahead: Ahead) -> Iterator[str]:
+def _bringing(report: NextReport, ahead: Ahead) -> Iterator[str]:
     """The commands that bring what a revision has to follow into the work tree."""
     if ahead.lacking:
-        yield asked.merge
+        yield report.merge
     if ahead.to_restore:
         paths = {each.path for each in ahead.to_restore}
         folders = {path.rpartition("/")[0] for path in paths}
         # Beside revisions that are still there, only files that are not: those may have been edited.
         wholly = all(folders) and not len(ahead.examined.facts.merged)
-        yield f"{asked.restore} {join(f':/{path}' for path in sorted(folders if wholly else paths))}"
+        yield f"{report.restore} {join(f':/{path}' for path in sorted(folders if wholly else paths))}"
 
 
-def next_document(asked: Asked) -> dict[str, Any]:
+def next_document(report: NextReport) -> dict[str, Any]:
     """For scripts: `docs/schema/onehead.next-1.json`."""
     return {
         "schema": "onehead.next/1",
-        "target": asked.target._asdict(),
-        "head": None if asked.head is None else asked.head._asdict(),
-        "source": "forge" if asked.by_forge else "branches",
-        "trouble": asked.trouble or None,
-        "written": asked.written,
-        "coverage": asked.coverage._asdict(),
-        "not_judged": [each._asdict() | {"paths": list(each.paths[:MAX_LISTED])} for each in asked.unjudged],
-        "environments": [_document(asked, each) for each in asked.environments],
+        "target": report.target._asdict(),
+        "head": None if report.head is None else report.head._asdict(),
+        "source": "forge" if report.by_forge else "branches",
+        "trouble": report.trouble or None,
+        "written": report.written,
+        "coverage": report.coverage._asdict(),
+        "not_judged": [each._asdict() | {"paths": list(each.paths[:MAX_LISTED])} for each in report.unjudged],
+        "environments": [_document(report, each) for each in report.environments],
     }
 
 
-def _document(asked: Asked, ahead: Ahead) -> dict[str, Any]:
+def _document(report: NextReport, ahead: Ahead) -> dict[str, Any]:
     new, plan = ahead.new, ahead.examined.plan
-    own = asked.own.get(ahead.path)
+    own = report.own.get(ahead.path)
     place = ahead.examined.facts.environment
     return {
         "path": place.path,
@@ -281,7 +281,7 @@ def _document(asked: Asked, ahead: Ahead) -> dict[str, Any]:
         "number": new.number,
         "file_begins": new.front or None,
         "command": new.command or None,
-        "merge_first": " && ".join(_bringing(asked, ahead)) or None,
+        "merge_first": " && ".join(_bringing(report, ahead)) or None,
         "unread": [
             {"path": each.path, "reason": each.reason} for each in ahead.examined.facts.merged.unreadable[:MAX_LISTED]
         ],
@@ -320,10 +320,10 @@ def _reserved(reserved: Reservation) -> dict[str, Any]:
 
 def next_answer(environments: Sequence[Ahead], own: Mapping[str, OwnDatabase], target: Point) -> str:
     """The same as an answer in a comment: Markdown."""
-    from onehead.render import environment  # noqa: PLC0415 - a terminal needs no templates
+    from onehead.render import rendered  # noqa: PLC0415 - a terminal needs no templates
 
     branch = short_ref(target.ref)
-    asked = Asked(
+    report = NextReport(
         target,
         None,
         tuple(environments),
@@ -339,25 +339,21 @@ def next_answer(environments: Sequence[Ahead], own: Mapping[str, OwnDatabase], t
     values = [
         {
             "path": code(each.path or "."),
-            "first": [inline_code(line.strip()) for line in _first_lines(asked, each, plain)],
+            "first": [inline_code(line.strip()) for line in _first_lines(report, each, plain)],
             "parent": inline_code(_parent(each)),
             "name": inline_code(_name(each.new)),
             "commands": [code(line) for line in (each.new.command, *(line.command for line in each.new.lines)) if line],
             "unread": [inline_code(line) for line in (*broken_lines(each), *unread_lines(each))],
-            "own": [inline_code(line.strip()) for line in _own(asked, each, plain)],
+            "own": [inline_code(line.strip()) for line in _own(report, each, plain)],
             "reserved": [inline_code(line) for line in reserved_lines(each)],
         }
         for each in environments
     ]
-    following = [step for step in _following(asked, "onehead next").split(" && ") if step]
-    text = (
-        environment()
-        .get_template("answer/next.md.j2")
-        .render(
-            environments=values,
-            target=f"{code(branch)} at {target.sha[:10]}",
-            next=[code(each) for each in (["git fetch", *following] if following else ())],
-            hint=inline_code(A_HINT),
-        )
+    following = [step for step in _following(report, "onehead next").split(" && ") if step]
+    return rendered(
+        "answer/next.md.j2",
+        environments=values,
+        target=f"{code(branch)} at {target.sha[:10]}",
+        next=[code(each) for each in (["git fetch", *following] if following else ())],
+        hint=inline_code(A_HINT),
     )
-    return text.strip()

@@ -107,6 +107,11 @@ def message_page(message: str) -> str:
     return html("message.html.j2", {"style": style(), "message": message})
 
 
+def refused_page() -> str:
+    """The page for whoever has no token, or another one."""
+    return html("refused.html.j2", {"style": style()})
+
+
 class ListQuestion(NamedTuple):
     """What is wanted of the list: names that hold a text, in one condition or all (empty), a page of them (from 1)."""
 

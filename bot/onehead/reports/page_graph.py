@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from onehead.reports.graph_svg import Beside, Drawing, svg
+from onehead.reports.graph_svg import Annotation, Drawing, svg
+from onehead.reports.lanes import Run
 from onehead.reports.page_model import EnvironmentGraph, GraphRow, RepositoryGraph, TargetGraph
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
@@ -64,9 +65,11 @@ def chain_view(graph: RepositoryGraph, branch: str, opened: Collection[str], lin
     if target is None:
         return None
     chains = [(each, _proposed(graph, target, each)) for each in target.environments if each.rows]
+    folds: list[Run] = []  # `svg` asks for the link of each that it draws
 
-    def opening(id_: str) -> str:
-        ids = [*dict.fromkeys([*opened, id_])][-MAX_OPENED_RUNS:]
+    def opening(run: Run) -> str:
+        folds.append(run)
+        ids = [*dict.fromkeys([*opened, run.newest])][-MAX_OPENED_RUNS:]
         first = [] if target == known[0] else [("branch", target.branch)]
         return f"?{urlencode([*first, *(('open', each) for each in ids)], errors='replace')}#graph"
 
@@ -74,9 +77,9 @@ def chain_view(graph: RepositoryGraph, branch: str, opened: Collection[str], lin
         Drawing(
             each.path,
             _graph([*each.rows, *proposed]),
-            _beside(target.branch, each.rows, proposed, links),
+            _annotations(target.branch, each.rows, proposed, links),
             opened=opened,
-            link=lambda run: opening(run.newest),
+            link=opening,
         )
         for each, proposed in chains
     ]
@@ -84,7 +87,7 @@ def chain_view(graph: RepositoryGraph, branch: str, opened: Collection[str], lin
     older = sum(each.older for each, _ in chains)
     has_proposed = any(proposed for _, proposed in chains)
     drawing = svg(drawings, styled=False)
-    return ChainView(target.branch, drawing, tables, older, has_proposed, has_folds="open=" in drawing)
+    return ChainView(target.branch, drawing, tables, older, has_proposed, has_folds=bool(folds))
 
 
 def _proposed(graph: RepositoryGraph, target: TargetGraph, environment: EnvironmentGraph) -> list[GraphRow]:
@@ -103,9 +106,9 @@ def _graph(rows: Iterable[GraphRow]) -> Graph:
     return Graph(Revision(row.id, row.parents, row.id, "", row.needs, row.labels, row.message) for row in rows)
 
 
-def _beside(
+def _annotations(
     branch: str, rows: Collection[GraphRow], proposed: Collection[GraphRow], links: RowLinks
-) -> dict[str, Beside]:
+) -> dict[str, Annotation]:
     below = {parent for row in rows for parent in row.parents}
     # What is proposed on top of a head of the branch takes that name from it in the drawing.
     covered = {parent for row in proposed for parent in row.parents} - below
@@ -113,9 +116,9 @@ def _beside(
     for row in rows:
         note = ["a head of " + branch if row.id in covered else "", row.does.replace("`", "")]
         by = [row.author, "" if row.pull is None else f"#{row.pull}"]
-        found[row.id] = Beside("", ": ".join(filter(None, note)), ", ".join(filter(None, by)), links.of(row))
+        found[row.id] = Annotation("", ": ".join(filter(None, note)), ", ".join(filter(None, by)), links.of(row))
     for row in proposed:
-        found[row.id] = Beside(f"#{row.pull}", row.does.replace("`", ""), row.author, links.of(row))
+        found[row.id] = Annotation(f"#{row.pull}", row.does.replace("`", ""), row.author, links.of(row))
     return found
 
 

@@ -18,7 +18,7 @@ from onehead.plan.forks import forks_of
 from onehead.plan.plans import Nothing, ReasonCode
 from onehead.plan.rivals import MAX_RIVALS, Rival, RivalConflict
 from onehead.plan.verdict import Examination, Examined, Point
-from onehead.render import environment
+from onehead.render import rendered
 from onehead.reports.crash import ANOTHER_CAUSE, Background, broken_by, concerns, meaning, messages_of
 from onehead.reports.doctor import NO_WAY, complaint_text
 from onehead.reports.formats import mermaid
@@ -46,11 +46,11 @@ def doctor_answer(
     """
     branch = short_ref(target.ref)
     values = [_diagnosed(path, each, places, merged.get(path), branch) for path, each in diagnoses.items()]
-    return _rendered("answer/doctor.md.j2", environments=values, read=f"{code(branch)} at {target.sha[:10]}").strip()
+    return rendered("answer/doctor.md.j2", environments=values, read=f"{code(branch)} at {target.sha[:10]}")
 
 
-def _rendered(template: str, **values: Any) -> str:
-    return environment().get_template(template).render(values).strip() + "\n"
+def _document(template: str, **values: Any) -> str:
+    return rendered(template, **values) + "\n"
 
 
 def footer(examination: Examination) -> dict[str, str]:
@@ -153,19 +153,19 @@ class Explained(NamedTuple):
 def reply(answers: Iterable[Answer]) -> str:
     """The comment that answers all commands of one comment."""
     values = [{"asked": code(answer.asked[:200]), "text": answer.text.strip()} for answer in answers]
-    return _rendered("answer/reply.md.j2", answers=values)
+    return _document("answer/reply.md.j2", answers=values)
 
 
 def help_text() -> str:
     """Every command, from the table that they are read by."""
     rows = [{"usage": usage(verb), "meaning": kind.meaning, "who": kind.who} for verb, kind in COMMANDS.items()]
-    return _rendered("answer/help.md.j2", rows=rows)
+    return _document("answer/help.md.j2", rows=rows)
 
 
 def explanation(explained: Explained) -> str:
     """The state of a target: heads, graph, what becomes of each database, and what a reported crash means."""
     examination = explained.examination
-    return _rendered(
+    return _document(
         "answer/explain.md.j2",
         environments=[_environment(explained, each) for each in examination.environments],
         target=code(short_ref(examination.target.ref)),
@@ -298,7 +298,7 @@ class Mended(NamedTuple):
 
 def ending_text(ending: Ending) -> str:
     """The comment."""
-    return _rendered("comment/ended.md.j2", **ending._asdict())
+    return _document("comment/ended.md.j2", **ending._asdict())
 
 
 def resolved(
@@ -397,7 +397,7 @@ def heads_up(number: int, rivals: Sequence[Rival], examination: Examination) -> 
     """The comment on a pull request that is well but for its rivals."""
     order = sorted({number, *(rival.number for rival in rivals[:MAX_NAMED])})
     named = (f"#{each}" + (" (this one)" if each == number else "") for each in order)
-    return _rendered(
+    return _document(
         "comment/heads-up.md.j2",
         waits=[f"#{rival.number}" for rival in waits(number, rivals)[:MAX_NAMED]],
         id=next((code(rival.what) for rival in waits(number, rivals)), ""),
@@ -455,7 +455,7 @@ _EXPLAINS = ("patch", "diff", "tables", "mermaid", "outline", "both_sides", "sid
 
 def fitted(template: str, values: dict[str, Any]) -> str:
     """Render a template, without the parts that explain where the text would be too long."""
-    text = _tidy(environment().get_template(template).render(values))
+    text = _tidy(rendered(template, **values))
     for part in _EXPLAINS:
         if len(text.encode()) <= MAX_LENGTH:
             break
@@ -465,7 +465,7 @@ def fitted(template: str, values: dict[str, Any]) -> str:
             {**each, part: type(each[part])()} if part in each else each for each in values["environments"]
         ]
         values["shortened"] = True
-        text = _tidy(environment().get_template(template).render(values))
+        text = _tidy(rendered(template, **values))
     return cut_bytes(text, MAX_LENGTH)
 
 

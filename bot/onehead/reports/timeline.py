@@ -13,7 +13,17 @@ from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from onehead.plan.incidents import EnvironmentPast, History, Incident
-from onehead.reports.history import brought_by, day, how_ended, incidents_in, length, looked_at, totals, what
+from onehead.render import stock
+from onehead.reports.history import (
+    brought_by,
+    date,
+    duration,
+    how_ended,
+    incident_words,
+    incidents_in,
+    looked_at,
+    totals,
+)
 from onehead.text import cut_words, visible
 
 _WIDTH = 1000
@@ -34,20 +44,6 @@ MAX_LISTED_INCIDENTS = 60
 _MAX_SPOKEN = 20
 """Incidents that the description names for a screen reader."""
 _MAX_TICKS = 10
-
-_STYLE = """
-  text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fill: #1f2328; }
-  .heading { font-weight: 700; font-size: 14px; } .path { font-weight: 600; } .quiet, .tick { fill: #59636e; }
-  .ground { fill: #ffffff; } .grid { stroke: #d1d9e0; stroke-width: 1; } .bar { fill: #d2f4da; }
-  .stops { fill: #cf222e; } .doubled { fill: #bf8700; } .unread { fill: #6e7781; }
-  .block { stroke: #ffffff; stroke-width: 1; } .open { stroke: #1f2328; stroke-dasharray: 3 2; }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #f0f6fc; } .quiet, .tick { fill: #9198a1; } .ground { fill: #0d1117; }
-    .grid { stroke: #3d444d; } .bar { fill: #12361f; }
-    .stops { fill: #f85149; } .doubled { fill: #d29922; } .unread { fill: #8b949e; }
-    .block { stroke: #0d1117; } .open { stroke: #f0f6fc; }
-  }
-"""
 
 _KINDS = (
     ("stops", "`alembic upgrade head` stops"),
@@ -77,7 +73,7 @@ def timeline(history: History) -> str:
     )
     ET.SubElement(root, "title", id="onehead-history-title").text = totals(history)
     ET.SubElement(root, "desc", id="onehead-history-description").text = " ".join(_spoken(history))
-    ET.SubElement(root, "style").text = _STYLE
+    ET.SubElement(root, "style").text = "\n" + stock("timeline.css").decode()
     ground = ET.SubElement(root, "rect", {"class": "ground"})
     top = 30
     for line in wrap(totals(history).replace("`", ""), _MAX_HEADING):
@@ -112,10 +108,10 @@ def _spoken(history: History) -> Iterator[str]:
 
 def _sentence(history: History, number: int, incident: Incident) -> str:
     start, end = history.interval(incident)
-    since = f"before {day(start)}" if incident.is_older else day(start)
+    since = f"before {date(start)}" if incident.is_older else date(start)
     where = visible(incident.environment or ".")
     return (
-        f"{number + 1}: {since}, {length(end - start)}, {what(incident)} in {where}, brought by "
+        f"{number + 1}: {since}, {duration(end - start)}, {incident_words(incident)} in {where}, brought by "
         f"{brought_by(history, number)}; {how_ended(history, incident)}"
     )
 
@@ -124,8 +120,8 @@ def _row(history: History, number: int, incident: Incident) -> str:
     """The same, short."""
     start, end = history.interval(incident)
     where = f" in {visible(incident.environment or '.')}" if len(history.environments) > 1 else ""
-    came = f"{what(incident)}{where} ({brought_by(history, number)})"
-    return f"{number + 1}: {day(start)}, {length(end - start)}, {came}; {how_ended(history, incident)}"
+    came = f"{incident_words(incident)}{where} ({brought_by(history, number)})"
+    return f"{number + 1}: {date(start)}, {duration(end - start)}, {came}; {how_ended(history, incident)}"
 
 
 def _x(history: History, seconds: float) -> float:
@@ -145,7 +141,7 @@ def _bar(root: ET.Element, history: History, environment: EnvironmentPast, top: 
     vanished = environment.vanished
     left, right = _x(history, start), _x(history, history.until if vanished is None else history.clock[vanished])
     bar = _rect(group, "bar", left, top, max(right - left, _MIN_BLOCK), lanes * _BAR)
-    ET.SubElement(bar, "title").text = f"{visible(environment.path or '.')}, from {day(start)} on"
+    ET.SubElement(bar, "title").text = f"{visible(environment.path or '.')}, from {date(start)} on"
     known = dict(incidents)
     labelled = -1.0
     for block in blocks:

@@ -18,7 +18,6 @@ from onehead.service.context import Look
 from onehead.service.decide import next_step, repair_verdict
 from onehead.service.desired import Desired, Offer
 from onehead.service.repairs import RepairWriter
-from onehead.service.snapshot import is_local
 from onehead.service.troubles import NOT_JUDGED, NOT_REMOVED, NOT_TOLD, page
 from onehead.service.verdict_writer import VerdictWriter
 
@@ -105,7 +104,5 @@ class _Writer:
     def _in_doubt(self) -> set[str]:
         """Branches with which something went wrong: it is not known what they need."""
         troubled = {each.subject for each in self._look.troubles.kept}
-        pulls = {
-            each.head.ref for each in self._look.snapshot.pulls if page(each.number) in troubled and is_local(each)
-        }
+        pulls = {each.head.ref for each in self._look.snapshot.pulls if page(each.number) in troubled and each.is_local}
         return pulls | {subject.removeprefix(HEADS) for subject in troubled}

@@ -34,7 +34,7 @@ from onehead.service.desired import WantedRepair
 from onehead.service.engine import CommandGiven
 from onehead.service.judge import Judged
 from onehead.service.repairs import RepairWriter, cannot_push
-from onehead.service.snapshot import ANSWER, Page, Target, is_local, problem_keys
+from onehead.service.snapshot import ANSWER, Page, Target, problem_keys
 from onehead.service.subjects import lone_branches
 from onehead.service.troubles import page
 from onehead.text import code, inline, inline_code
@@ -124,7 +124,7 @@ class _Request:
             CommandName.AUTO: self._choose_nothing,
             CommandName.APPLY: self._apply,
             CommandName.DOCTOR: lambda: diagnose(self.look, self._target() or self.look.snapshot.main, asked.rows),
-            CommandName.NEXT: lambda: look_further(self.look, self._target(), self.pull),
+            CommandName.NEXT: lambda: next_revisions(self.look, self._target(), self.pull),
             CommandName.IGNORE: lambda: self._ignore(asked.reason),
             CommandName.UNIGNORE: self._unignore,
         }
@@ -202,7 +202,7 @@ class _Request:
         is_author = self.pull is not None and self.pull.author.id == self.comment.author.id
         if who is Who.AUTHOR and is_author:
             return ""
-        if who is Who.PUSHER and self.pull is not None and not is_local(self.pull):
+        if who is Who.PUSHER and self.pull is not None and not self.pull.is_local:
             if is_author:
                 return ""
             if not self.pull.allow_maintainer_edit:
@@ -220,7 +220,7 @@ class _Request:
             )
         if not may_write:
             return f"Only {who} can do that, and {inline(self.comment.author.login, 60)} may not. Nothing was done."
-        if who is Who.PUSHER and self.pull is not None and is_local(self.pull):
+        if who is Who.PUSHER and self.pull is not None and self.pull.is_local:
             branch = self.look.context.api.branch(self.look.repository.name, self.pull.head.ref)
             if branch.protected:
                 return (
@@ -322,7 +322,7 @@ def diagnose(look: Look, target: Target, rows: tuple[str, ...]) -> str:
     return doctor_answer({path: each.diagnosis for path, each in found.items()}, places, merged, target.point)
 
 
-def look_further(look: Look, into: Target | None, pull: PullRequest | None) -> str:
+def next_revisions(look: Look, into: Target | None, pull: PullRequest | None) -> str:
     """What a new revision takes, and where those of a pull request belong, if it goes into a deployed branch."""
     snapshot = look.snapshot
     target, pull = into or snapshot.main, pull if into else None
@@ -333,7 +333,7 @@ def look_further(look: Look, into: Target | None, pull: PullRequest | None) -> s
     for each in snapshot.pulls:
         tip = snapshot.head_of(each)
         if each != pull and tip is not None and not snapshot.is_ours(each):
-            others.append(OpenPull(each.number, tip.sha, each.author.login, each.head.ref if is_local(each) else ""))
+            others.append(OpenPull(each.number, tip.sha, each.author.login, each.head.ref if each.is_local else ""))
     pulls = OpenPulls(tuple(others), None if pull is None else pull.number)
     found = look.judge.analysis.next(target.point, head, pulls, datetime.now(UTC).replace(tzinfo=None))
     return next_answer(found.environments, found.own_databases, target.point)

@@ -43,7 +43,6 @@ from onehead.service.snapshot import (
     Page,
     Snapshot,
     Target,
-    is_local,
     problem_keys,
 )
 from onehead.service.troubles import page
@@ -142,7 +141,7 @@ def _known_step(known: KnownState, pull: PullRequest) -> str:
     """What is to be done about a problem, as far as that is known from what is there: mostly it stays so."""
     if pull.draft:
         return READY
-    if is_local(pull):
+    if pull.is_local:
         return _repair_of(known, pull.head.ref)
     return APPLY if any(naming.laid_ready_for(ref) == pull.number for ref in known.snapshot.laid_ready) else ""
 
@@ -289,7 +288,7 @@ def _branch(wanted: Desired, known: KnownState, each: KnownBranch, judged: Judge
 
 def _closed(wanted: Desired, known: KnownState, pull: PullRequest) -> None:
     """Close the loop of a pull request that is not open any more."""
-    if is_local(pull) and not known.snapshot.proposing(pull.head.ref):
+    if pull.is_local and not known.snapshot.proposing(pull.head.ref):
         reason = "its pull request was merged" if pull.merged else "its pull request was closed"
         wanted.unneeded.setdefault(pull.head.ref, reason)
     if pull.number in known.pages and pull.number not in wanted.comments:
@@ -351,7 +350,7 @@ def merges_fork(judged: Judged, brought: Collection[Brought]) -> bool:
 
 
 def _withdraw(wanted: Desired, pull: PullRequest, reason: str) -> None:
-    if is_local(pull):
+    if pull.is_local:
         wanted.unneeded.setdefault(pull.head.ref, reason)
 
 

@@ -15,7 +15,7 @@ from onehead.plan.verdict import Point
 from onehead.reports.replies import Ending
 from onehead.reports.terminal import short_ref
 from onehead.service.judge import Judged
-from onehead.service.snapshot import Choices, Page, Snapshot, Target, is_local
+from onehead.service.snapshot import Choices, Page, Snapshot, Target
 from onehead.text import cut_words
 
 _MAX_LENGTH_BEFORE_A_NOTE = 140
@@ -217,7 +217,7 @@ class WantedRepair:
     @property
     def is_here(self) -> bool:
         """Whether the branch is one of the repository itself."""
-        return self.pull is None or is_local(self.pull)
+        return self.pull is None or self.pull.is_local
 
     @property
     def base(self) -> str:

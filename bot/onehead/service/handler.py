@@ -21,7 +21,7 @@ from onehead.examine.ledger import remember
 from onehead.forge.errors import NotFound
 from onehead.forge.models import Comment, PullRequest, Repository, RepositoryName, StatusState
 from onehead.gitrepo.mirror import Mirror
-from onehead.gitrepo.refs import HEADS, list_refs
+from onehead.gitrepo.refs import HEADS, PULLS, list_refs
 from onehead.service.apply import apply
 from onehead.service.commands import answer_commands, unanswered
 from onehead.service.context import Look, ServiceContext, look_at
@@ -211,7 +211,7 @@ def _has_arrived(look: Look, pushed: Collection[str]) -> bool:
     """
     for seconds in _AFTER_A_PUSH:
         look.mirror.fetch()
-        if {ref.sha for ref in list_refs(look.snapshot.git, HEADS, "refs/pull")}.issuperset(pushed):
+        if {ref.sha for ref in list_refs(look.snapshot.git, HEADS, PULLS)}.issuperset(pushed):
             return True
         look.context.api.wait(seconds)
     return False

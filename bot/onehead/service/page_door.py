@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from onehead.reports.page import message_page, styles
+from onehead.reports.page import message_page, refused_page, styles
 
 PAGE_PATH = "/repositories"
 """The list; a repository's own page is below it."""
@@ -113,27 +113,14 @@ def page_headers() -> dict[str, str]:
     }
 
 
-_REFUSED = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
-<title>Not signed in · onehead</title>
-<h1>You are not signed in</h1>
-<p>This page needs a token. Reload it, leave the user name as it is or make one up, and give the token as the password.
-<p>The token is the one in <code>ONEHEAD_PAGE_TOKEN</code> of the service; whoever runs onehead has it.
-</html>
-"""
-
-
 class PageDoor:
-    """Answers for the page."""
+    """The paths of the page: whoever may see it gets what the source makes."""
 
     def __init__(self, access: PageAccess, source: PageSource) -> None:
         self._access = access
         self._source = source
         self._headers = page_headers()
+        self._refused = refused_page()
 
     def routes(self) -> list[Route]:
         """Its paths; other methods than GET and HEAD are refused."""
@@ -150,7 +137,7 @@ class PageDoor:
             if authorization:
                 log.warning("The page was refused to somebody with another token.", peer=peer)
             asked = {"WWW-Authenticate": 'Basic realm="onehead", charset="UTF-8"'}
-            return HTMLResponse(_REFUSED, 401, self._headers | asked)
+            return HTMLResponse(self._refused, 401, self._headers | asked)
         place = request.path_params
         path = f"{place['owner']}/{place['name']}" if place else ""
         if len(path) > _MAX_NAME or not path.isprintable():

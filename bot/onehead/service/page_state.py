@@ -184,7 +184,7 @@ def _databases(
         yield replace(shown, missing=None if way is None else way.missing, unknown=unknown)
 
 
-class Note(NamedTuple):
+class FileOrigin(NamedTuple):
     """Who brought a file to a branch: a person, a commit, and a pull request; empty where that could not be found."""
 
     author: str = ""
@@ -199,7 +199,7 @@ class Notes(NamedTuple):
     """
 
     does: dict[str, str]
-    brought: dict[tuple[str, str], Note]
+    brought: dict[tuple[str, str], FileOrigin]
 
 
 def notes_of(graph: RepositoryGraph) -> Notes:
@@ -207,7 +207,7 @@ def notes_of(graph: RepositoryGraph) -> Notes:
     return Notes(
         {row.blob: row.does for row in graph.rows() if row.blob},
         {
-            (target.branch, row.blob): Note(row.author, row.commit, row.pull)
+            (target.branch, row.blob): FileOrigin(row.author, row.commit, row.pull)
             for target in graph.targets
             for environment in target.environments
             for row in environment.rows

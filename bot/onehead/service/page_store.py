@@ -6,10 +6,9 @@ The process that looks at repositories writes it, the one that shows the page re
 from __future__ import annotations
 
 import json
-import re
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,10 +17,8 @@ import structlog
 
 from onehead.errors import OneheadError
 from onehead.examine.ledger import ledger_at
-from onehead.gitrepo.history import introduced, landed
 from onehead.reports.page_model import (
     CONDITIONS,
-    MAX_PERSON,
     MAX_SENTENCE,
     Condition,
     RepositoryGraph,
@@ -31,25 +28,15 @@ from onehead.reports.page_model import (
 from onehead.service.desired import Desired, KnownState, Offer
 from onehead.service.judge import Analyst
 from onehead.service.memory import Remembered, Shelf
-from onehead.service.page_state import Note, Notes, Unnoted, graph_after, notes_of, shown_after, unnoted
-from onehead.service.snapshot import Snapshot
+from onehead.service.page_notes import noted
+from onehead.service.page_state import graph_after, shown_after
 from onehead.service.troubles import cause
 from onehead.service.wire import BadWire, Wire
 
 FORM = 1
 """Raised with each change of `page_model`: what was kept can't be read then, and everything is looked at once."""
 
-MAX_LOOKED_UP = 200
-"""Files of which one look looks up what they do and who brought them; the rest waits for the next."""
-
-_MAX_COMMITS = 60
-"""Commits that are looked at for who brought the newest revisions: in a large repository all of them would take a
-second. Who brought what is older is not shown."""
-
 _MAX_GRAPH = 8 * 1024 * 1024  # bytes of a graph before it is packed
-
-_THROUGH = re.compile(r"Merge pull request '.*' \(#(\d{1,9})\) from \S+(?: into \S+)?|.* \(#(\d{1,9})\)")
-_MAX_SUBJECT = 1000
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +86,7 @@ class PageStore:
             shown = shown_after(self._shown.get(name), known, repairs, databases, datetime.now(UTC))
             self.put(name, shown)
             before = self.graph(name)
-            graph = _graph_after(known, before, analysis)
+            graph = graph_after(before, known, noted(known, before, analysis))
             if graph != before:
                 self.put_graph(name, graph)
 
@@ -138,60 +125,6 @@ def _apart(name: str) -> Iterator[None]:
         fields = {"repository": name, "error": error.message if isinstance(error, OneheadError) else str(error)}
         said = "What the page shows of a repository could not be brought up to date."
         log.warning(said, **fields, exc_info=None if known else error)
-
-
-def _graph_after(known: KnownState, before: RepositoryGraph, analysis: Analyst) -> RepositoryGraph:
-    notes = notes_of(before)
-    wanted = unnoted(known, notes)[:MAX_LOOKED_UP]
-    if wanted:
-        does = _effects(analysis, {each.blob for each in wanted} - notes.does.keys())
-        brought = _brought(known.snapshot, [each for each in wanted if each.branch], before)
-        notes = Notes(notes.does | does, notes.brought | brought)
-    return graph_after(before, known, notes)
-
-
-def _effects(analysis: Analyst, blobs: Collection[str]) -> dict[str, str]:
-    """What files do to the schema; of what can't be found out, nothing is said."""
-    told: dict[str, str] = {}
-    if blobs:
-        with suppress(OneheadError):
-            told = analysis.effects(tuple(sorted(blobs)))
-    return {blob: plain_line(told.get(blob, ""), MAX_SENTENCE) for blob in blobs}
-
-
-def _brought(snapshot: Snapshot, wanted: Iterable[Unnoted], before: RepositoryGraph) -> dict[tuple[str, str], Note]:
-    """Who brought files to deployed branches. Where all of them are new, only what is new of the history is read."""
-    paths: dict[str, dict[str, Unnoted]] = {}
-    for each in wanted:
-        paths.setdefault(each.branch, {})[each.path] = each
-    drawn = {target.branch: target for target in before.targets}
-    found = {}
-    git = snapshot.git
-    for branch, files in paths.items():
-        sha, earlier, not_in = snapshot.targets[branch].point.sha, drawn.get(branch), list[str]()
-        if earlier is not None and earlier.ids().isdisjoint(each.id for each in files.values()):
-            not_in = [earlier.sha] if git.ask("cat-file", "-e", earlier.sha).code == 0 else []
-        blobs = {path: each.blob for path, each in files.items()}
-        commits = introduced(git, blobs, sha, not_in, _MAX_COMMITS)
-        merges = landed(git, blobs, sha, not_in, _MAX_COMMITS)
-        for path, blob in blobs.items():
-            commit, merge = commits.get(path), merges.get(path)
-            found[branch, blob] = Note(
-                "" if commit is None else plain_line(commit.author_name, MAX_PERSON),
-                "" if commit is None else commit.sha,
-                None if merge is None else pull_named(merge.subject),
-            )
-    return found
-
-
-def pull_named(subject: str) -> int | None:
-    """The pull request that a commit brings, by its subject.
-
-    The forge writes `Add games (#12)`, or `Merge pull request 'Add games' (#12) from games into main`. Anybody can
-    write that: it is shown, and nothing follows from it.
-    """
-    named = _THROUGH.fullmatch(subject) if len(subject) <= _MAX_SUBJECT else None
-    return None if named is None else int(named[1] or named[2])
 
 
 def _packed(graph: RepositoryGraph) -> str:

@@ -21,13 +21,13 @@ from onehead.forge.models import PullRequest, Repository, User
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.probe import Probe, probing
 from onehead.gitrepo.process import GitFailed, MissingObjects
-from onehead.gitrepo.refs import HEADS
+from onehead.gitrepo.refs import HEADS, head_of_pull
 from onehead.gitrepo.tree import Contents, files_in, read
 from onehead.plan.findings import Facts
 from onehead.plan.policy import Policy, Strategy
 from onehead.plan.verdict import Point
 from onehead.service.judge import Judged, NextAnswer, RowsDiagnosis
-from onehead.service.snapshot import Snapshot, Target, is_local
+from onehead.service.snapshot import Snapshot, Target
 
 MAX_TIPS = 1_000
 """Commits of one repository that are looked at without a mirror."""
@@ -48,7 +48,7 @@ def refs_without_alembic(
         RemoteRefused: no such repository for this token.
         GitTimeout: it takes too long.
     """
-    elsewhere = {f"refs/pull/{pull.number}/head" for pull in pulls if not is_local(pull)}
+    elsewhere = {head_of_pull(pull.number) for pull in pulls if not pull.is_local}
     with probing(url, token) as probe:
         if any(name.startswith((f"{HEADS}{naming.BRANCHES}", naming.LAID_READY)) for name in probe.refs):
             return None
@@ -87,9 +87,9 @@ def snapshot_without_alembic(
     if tip is None:
         log.info("The default branch does not exist yet; nothing to do.", repository=str(repository.name))
         return None
-    proposed = {pull.head.ref for pull in pulls or () if is_local(pull)}
+    proposed = {pull.head.ref for pull in pulls or () if pull.is_local}
     branches = {name.removeprefix(HEADS): sha for name, sha in refs.items() if name.startswith(HEADS)}
-    numbers = {pull.number: f"refs/pull/{pull.number}/head" for pull in pulls or ()}
+    numbers = {pull.number: head_of_pull(pull.number) for pull in pulls or ()}
     return Snapshot(
         repository=repository,
         git=git,

@@ -25,7 +25,7 @@ from onehead.plan.verdict import Examination, Point
 from onehead.service.decide import desired, next_step
 from onehead.service.desired import KnownPull, KnownState, Offer
 from onehead.service.judge import Analysis
-from onehead.service.snapshot import Page, Pages, Provenance, Snapshot, Target, is_local
+from onehead.service.snapshot import Page, Pages, Provenance, Snapshot, Target
 from onehead.service.troubles import NO_STATUS, NOT_READ, NOT_TOLD, Trouble, Troubles, page
 from onehead.service.verdict_writer import RepositoryAccess, VerdictWriter
 
@@ -101,7 +101,7 @@ def publish(api: ForgejoApi, job: PullOfJob, git: Git, analysis: Analysis) -> Pu
     ]
     if not done and not troubles.kept:
         done.append(f"{page(job.number)} is up to date: nothing had to be written.")
-    return Publication(tuple(done), troubles.kept, api.is_of_jobs(me), not is_local(pull))
+    return Publication(tuple(done), troubles.kept, api.is_of_jobs(me), not pull.is_local)
 
 
 def _moved_on(pull: PullRequest, job: PullOfJob) -> str:
@@ -134,7 +134,7 @@ def _access(
         git=git,
         me=me.id,
         pulls=(pull,),
-        heads={job.base: job.target, **({pull.head.ref: job.head} if is_local(pull) else {})},
+        heads={job.base: job.target, **({pull.head.ref: job.head} if pull.is_local else {})},
         pull_heads={job.number: job.head},
         laid_ready={},
         targets={job.base: target},

@@ -33,7 +33,6 @@ from onehead.service.context import Look
 from onehead.service.decide import unmergeable
 from onehead.service.desired import Offer, WantedRepair, source_of
 from onehead.service.engine import BranchMoved, PullChanged
-from onehead.service.snapshot import is_local
 from onehead.service.troubles import NOT_CLOSED, NOT_REPAIRED, cause, page
 from onehead.service.verdict_writer import content_of
 from onehead.text import code, inline, inline_code
@@ -206,7 +205,7 @@ class RepairWriter:
         elsewhere = None
         if pull is not None and (refusal := cannot_push(pull)):
             return refusal
-        if pull is not None and pull.head.repository is not None and not is_local(pull):
+        if pull is not None and pull.head.repository is not None and not pull.is_local:
             elsewhere = self._look.context.clone_url(pull.head.repository)
         update = RefUpdate(f"{HEADS}{branch}", written.sha, point.sha)
         try:

@@ -28,7 +28,7 @@ from onehead.forge.models import ACTIONS, Comment, PullRequest, Repository, Repo
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.history import introduced, landed, renamed
 from onehead.gitrepo.mirror import Mirror
-from onehead.gitrepo.refs import HEADS, Commit, are_signed, describe, is_ancestor, list_refs
+from onehead.gitrepo.refs import HEADS, PULLS, Commit, are_signed, describe, is_ancestor, list_refs
 from onehead.plan.findings import Code
 from onehead.plan.forks import forks_of
 from onehead.plan.policy import Policy, Strategy, targets_of
@@ -74,7 +74,7 @@ class Snapshot:
 
         Forgejo moves `refs/pull/N/head` some time after the branch itself.
         """
-        sha = self.heads.get(pull.head.ref) if is_local(pull) else self.pull_heads.get(pull.number)
+        sha = self.heads.get(pull.head.ref) if pull.is_local else self.pull_heads.get(pull.number)
         return None if sha is None else Point(f"{HEADS}{pull.head.ref}" if pull.has_branch else pull.head.ref, sha)
 
     def is_ours(self, pull: PullRequest) -> bool:
@@ -87,7 +87,7 @@ class Snapshot:
 
     def proposing(self, branch: str) -> list[PullRequest]:
         """The open pull requests of a branch."""
-        return [pull for pull in self.pulls if pull.head.ref == branch and is_local(pull)]
+        return [pull for pull in self.pulls if pull.head.ref == branch and pull.is_local]
 
     @cached_property
     def _repairs(self) -> dict[str, list[PullRequest]]:
@@ -108,12 +108,6 @@ class Snapshot:
             if authors[sha] == naming.EMAIL
             or ((into := self.heads.get(naming.repaired_by(name))) is not None and is_ancestor(self.git, sha, into))
         )
-
-
-def is_local(pull: PullRequest) -> bool:
-    """Whether its branch is one of the repository itself, not of a fork."""
-    head, base = pull.head.repository, pull.base.repository
-    return head is not None and base is not None and head.id == base.id and pull.has_branch
 
 
 def take_snapshot(
@@ -138,7 +132,7 @@ def take_snapshot(
         heads=heads,
         pull_heads={
             int(number): ref.sha
-            for ref in list_refs(mirror.git, "refs/pull")
+            for ref in list_refs(mirror.git, PULLS)
             if (number := ref.name.split("/")[2]).isdecimal()
         },
         laid_ready=laid_ready,

@@ -21,7 +21,7 @@ from onehead.service.decide import merges_fork
 from onehead.service.desired import KnownBranch, KnownPull, KnownState, KnownTarget
 from onehead.service.engine import BranchGone, BranchMoved, CommandGiven, Everything, PullChanged, Subject
 from onehead.service.judge import Judged
-from onehead.service.snapshot import Page, Target, is_local
+from onehead.service.snapshot import Page, Target
 from onehead.service.troubles import NOT_JUDGED, NOT_READ, NOT_TOLD, cause, page
 
 log = structlog.get_logger(__name__)
@@ -66,14 +66,14 @@ def run_subjects(
     mended = {pull.base.ref for pull in repairs} | {naming.repaired_by(name) for name in deleted}
     chosen = {name for name in targets if everything or name in moved | landed | mended}
     # A branch may be proposed to two targets: the other pull request's repair and status depended on this one.
-    repaired = mended | {pull.base.ref for pull in over} | {pull.head.ref for pull in over if is_local(pull)}
+    repaired = mended | {pull.base.ref for pull in over} | {pull.head.ref for pull in over if pull.is_local}
     wanted = {
         pull.number
         for pull in pulls
         if everything
         or pull.number in numbers
         or pull.base.ref in chosen
-        or (is_local(pull) and pull.head.ref in moved | repaired)
+        or (pull.is_local and pull.head.ref in moved | repaired)
     }
     free = lone_branches(pulls, heads, targets)
     # Of two hints about one comment the one that knows what its author may do comes first: the first is answered.
@@ -96,7 +96,7 @@ def run_subjects(
 
 def lone_branches(pulls: Iterable[PullRequest], heads: Iterable[str], targets: Collection[str]) -> tuple[str, ...]:
     """Branches that nobody proposes to merge and that are not deployed; our own repairs are none of them."""
-    proposed = {pull.head.ref for pull in pulls if is_local(pull)}
+    proposed = {pull.head.ref for pull in pulls if pull.is_local}
     return tuple(
         sorted(
             name
