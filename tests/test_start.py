@@ -212,15 +212,18 @@ def test_every_template_of_the_wheel_can_be_used(wheel: Path, tmp_path: Path) ->
     program = """
 import onehead.render as render
 print(render.__file__)
-for name in render.environment().list_templates():
-    render.environment().get_template(name)
-    print(name)
+for texts in (render._texts(), render._pages()):
+    for name in texts.list_templates():
+        texts.get_template(name)
+        print(name)
 """
     result = run(sys.executable, "-P", "-c", program, cwd=tmp_path, PYTHONPATH=str(wheel))
 
     where, *names = result.stdout.splitlines()
     assert (where, result.stderr) == (str(wheel / "onehead" / "render.py"), "")
-    assert {"comment/reparent.md.j2", "pull/body.md.j2"} <= set(names)
+    assert {"comment/reparent.md.j2", "pull/body.md.j2", "list.html.j2"} <= {
+        name.removeprefix("page/") for name in names
+    }
 
 
 # --- the image --------------------------------------------------------------------------------------------------
