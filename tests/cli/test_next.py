@@ -150,6 +150,8 @@ def test_several_heads_on_the_target(desk: Desk) -> None:
     refused = desk.next("--write")
     assert refused.code == 1
     assert "The target has to be at one head first" in refused.out
+    assert refused.out.endswith("\nNothing was written.\n")
+    assert "Nothing was written." not in desk.next().out
 
 
 @pytest.mark.parametrize(

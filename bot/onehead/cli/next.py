@@ -106,7 +106,17 @@ def run(options: argparse.Namespace) -> int:
     )
     looked, written = found.examination, bool(options.write and moving)
     report = NextReport(
-        target, checkout.shown, chosen, looked.coverage, looked.unjudged, own, trouble, by_forge, *commands, written
+        target,
+        checkout.shown,
+        chosen,
+        looked.coverage,
+        looked.unjudged,
+        own,
+        trouble,
+        by_forge,
+        *commands,
+        written=written,
+        to_write=options.write,
     )
     sys.stdout.write(_written(options, report, shown))
     if looked.verdict == "unreadable":

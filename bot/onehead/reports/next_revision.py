@@ -38,11 +38,12 @@ class NextReport(NamedTuple):
         unjudged: what was left out.
         own: environment path → what the author's own database needs, where something moves.
         trouble: why the forge could not be asked, or what of its answer is missing; a clause.
-        by_forge: whether it was report.
+        by_forge: whether it was asked.
         merge: the command that brings the target into the branch.
         restore: the one that brings files of the target back; their paths follow it.
         fix: the one that writes the repair of the target.
         written: whether the branch's own revisions were moved.
+        to_write: whether they were to be.
     """
 
     target: Point
@@ -57,6 +58,7 @@ class NextReport(NamedTuple):
     restore: str
     fix: str
     written: bool = False
+    to_write: bool = False
 
     @property
     def needs_more(self) -> bool:
@@ -90,6 +92,8 @@ def next_text(report: NextReport, again: str, paint: Paint = plain, diff: str = 
     lines += [coverage_text(report.coverage)]
     lines += [f"Not judged: {visible(each.message)}" for each in report.unjudged if each.code != "no-environment"]
     lines += [_source(report), *([A_HINT] if report.environments else [])]
+    if report.to_write and report.needs_more and not report.written:
+        lines.append("Nothing was written.")
     following = _following(report, again)
     if following:
         lines.append(f"Next: {paint('strong', visible(following))}")
