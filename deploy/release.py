@@ -99,7 +99,7 @@ def release(repository: Path, version: str, place: Path, *, real: bool, tests: b
     run("git", "tag", kind, f"--message=onehead {version}", tag, at=clone)
     distribute(clone, tag, place / "build", repository / "dist")
 
-    signed = f"signed with {key}" if key else "not signed, for git has no user.signingkey"
+    signed = f"signed with {key}" if key else "unsigned, for git has no user.signingkey"
     if not real:
         left = "" if tests else f" The tests were left out: {' '.join(TESTS)}."
         print(f"\nA rehearsal: nothing has changed but dist/.{left} The tag would be {signed}.")

@@ -120,6 +120,18 @@ def test_what_is_right_is_not_written_again(job: Repository, api: respx.MockRout
     assert (len(sent(api, "POST")), sent(api, "PATCH"), len(there)) == (before, [], 1)
 
 
+@pytest.mark.usefixtures("job")
+def test_an_address_that_is_none_is_the_jobs(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    monkeypatch.setenv("GITHUB_API_URL", "https://api.github.test?x")
+
+    done = run("check", "--publish")
+
+    assert done.code == 1
+    assert "onehead: not published: The address" in done.err
+    assert "`GITHUB_API_URL`" in done.err
+    assert "ONEHEAD_FORGEJO_URL" not in done.err
+
+
 JUNK: list[dict[str, Any]] = [
     {"text": "<html>a proxy</html>"},
     {"json": []},

@@ -112,9 +112,12 @@ def _open(forge: ForgeOfJob) -> ForgejoApi:
     configure("console", [token], stream=bare(sys.stderr), level=logging.ERROR)
     if not token:
         raise UsageError("The job has no token.", _ANOTHER_ACCOUNT)
-    if forge.kind == "github":
-        return GitHubApi(connect(forge.url, token), told("BOT"))
-    return ForgejoApi(Connection(forge.url.rstrip("/").removesuffix("/api/v1"), token))
+    try:
+        if forge.kind == "github":
+            return GitHubApi(connect(forge.url, token), told("BOT"))
+        return ForgejoApi(Connection(forge.url.rstrip("/").removesuffix("/api/v1"), token))
+    except UsageError as wrong:
+        raise UsageError(wrong.message, _ADDRESS) from wrong
 
 
 @_saying("not published")
