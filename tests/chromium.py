@@ -23,9 +23,9 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, _NAMES)), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser without a window, ended at the end of the session."""
+    """A browser without a window, for one module: while it lives, Playwright's event loop runs in this thread."""
     program = chromium()
     if program is None:
         pytest.skip("NOT TESTED IN A BROWSER: no Chromium here; `apt-get install chromium` brings one")

@@ -40,7 +40,7 @@ Shoot = Callable[..., None]
 """Takes a picture of a comment, or of the text of a pull request or issue: its name, its number, the comment."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def forgejo() -> Iterator[Forgejo]:
     """The first real one that is named."""
     if chromium() is None:
@@ -59,19 +59,19 @@ def account(forgejo: Forgejo, name: str, full_name: str, scopes: tuple[str, ...]
     return Account(user["id"], name, email, PASSWORD, forgejo.admin.create_token(name, scopes))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ann(forgejo: Forgejo) -> Account:
     """Who owns the project."""
     return account(forgejo, "ann", "Ann")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ben(forgejo: Forgejo) -> Account:
     """Who has a fork of it."""
     return account(forgejo, "ben", "Ben")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def one_bot(forgejo: Forgejo) -> Account:
     """The account of onehead, the same in every picture."""
     return account(forgejo, "onehead", "onehead", BOT_SCOPES)
