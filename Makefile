@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 # Debian ships pip and venv apart: where venv brings no pip, the machine's own installs into it.
 PIP    := $$($(BIN)/python -m pip --version >/dev/null 2>&1 && echo $(BIN)/python -m pip || echo $(PYTHON) -m pip --python $(BIN)/python)
 # Nothing comes from a network but what a lock names, file by file.
-LOCKED := $(PIP) --disable-pip-version-check install --progress-bar off --require-hashes --requirement
+LOCKED := $(PIP) --quiet --disable-pip-version-check install --require-hashes --requirement
 # One answer for every Python from 3.11 and every system. Hashes, but no addresses: those are a matter of the machine.
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command 'make lock'
@@ -77,7 +77,7 @@ lint: $(VENV)/.ready ## check style and types
 
 # What builds the site is 90 MB, and nothing else needs it.
 docs: $(VENV)/.ready ## build the site of the documentation into site/, and check its links
-	@$(LOCKED) requirements-docs.lock >/dev/null
+	@$(LOCKED) requirements-docs.lock
 	@$(BIN)/python -m docs.generated
 	@$(BIN)/python -m docs.site site
 
